@@ -1,0 +1,108 @@
+"""A corpus's profile.yaml, read strictly: what an assistant is, in one file.
+
+A profile holds only what differs from the defaults below. Its sections mirror the rooms that read them.
+"""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from corpora.errors import UserError
+
+SHIPPED = Path(__file__).parent
+NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+Language = Literal["en", "zh"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IngestSection(Section):
+    """How this corpus is indexed."""
+
+    sources: list[str] = ["documents"]  # folders or files beside profile.yaml that `make up` indexes
+    exclude: list[str] = []  # globs of paths inside the sources that stay out
+    chunk_tokens: int = Field(160, ge=32, le=512)  # a larger chunk says more and is found less exactly
+    dense_weight: float = Field(0.4, ge=0, le=1)  # 0 trusts words alone, 1 meaning alone
+
+
+class ServeSection(Section):
+    """How this assistant answers."""
+
+    system: str = ""  # added to the prompt's own rules; every word costs a token of the budget
+    keep: int = Field(4, ge=1, le=32)  # hits shown to the model; more find more and take longer
+    mode: Literal["auto", "model", "extractive"] = "auto"  # extractive: always quote, never generate
+    refuse_below: float = Field(0.25, ge=0, le=1)  # evidence under this is no evidence; higher refuses more
+    max_tokens: int = Field(160, ge=16, le=4096)  # longest answer
+    examples: list[str] = []  # questions that the page offers to begin with
+
+
+class TuneSection(Section):
+    """How this assistant is taught."""
+
+    held_out: list[str] = []  # documents that never enter training; the gate asks about these
+    rank: Literal[8, 16, 32, 64] = 16  # higher learns more, uses more memory and slows serving
+    learning_rate: float = Field(1e-3, gt=0, le=1e-2)
+    epochs: float = Field(1.0, gt=0, le=20)
+
+
+class Profile(Section):
+    """What an assistant is. Raises `UserError` through `load_profile` for every mistake of the file at once."""
+
+    name: str
+    title: str
+    description: str
+    languages: list[Language] = Field(min_length=1)
+    ingest: IngestSection = IngestSection()
+    serve: ServeSection = ServeSection()
+    tune: TuneSection = TuneSection()
+    folder: Path
+
+    @property
+    def sources(self) -> list[Path]:
+        return [(self.folder / source).resolve() for source in self.ingest.sources]
+
+    @property
+    def questions(self) -> Path:
+        return self.folder / "questions.jsonl"
+
+
+def profile_names(home: Path | None = None) -> list[str]:
+    """Names of the shipped corpora and of those in `home/corpora`, sorted."""
+    return sorted({p.parent.name for root in _roots(home) for p in root.glob("*/profile.yaml")})
+
+
+def load_profile(name: str, home: Path | None = None) -> Profile:
+    """The profile called `name`; one in `home/corpora` hides a shipped one of the same name."""
+    if NAME.fullmatch(name):
+        for root in _roots(home):
+            if (root / name / "profile.yaml").is_file():
+                return read_profile(root / name / "profile.yaml")
+    known = ", ".join(profile_names(home)) or "none"
+    raise UserError(f"No corpus {name[:60]!r}. Known: {known}.", "See: ingest list, or make one: ingest init NAME")
+
+
+def read_profile(path: Path) -> Profile:
+    """Read one profile file; every mistake in it is reported at once."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}.", "Mend the file and try again.") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{path} holds no settings.", "A profile needs at least title, description and languages.")
+    try:
+        return Profile(**{**data, "name": path.parent.name, "folder": path.parent})
+    except ValidationError as error:
+        mistakes = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise UserError(
+            f"{path}: {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}: {'; '.join(mistakes)}.",
+            "Mend the file and try again.",
+        ) from None
+
+
+def _roots(home: Path | None) -> list[Path]:
+    return [home / "corpora", SHIPPED] if home else [SHIPPED]
