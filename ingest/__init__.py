@@ -1,0 +1,1 @@
+"""Documents in, a searchable index out; nothing lost, nothing twice."""

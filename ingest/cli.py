@@ -1,0 +1,239 @@
+"""The command `ingest`.  Run: ingest add maintenance ~/manuals"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingest import console
+
+PROFILE = """# {title}.  Try: ingest add {name} PATH, then: serve ask {name} "…"
+title: {title}
+description: Answers from the documents added to it.
+languages: [en, zh]
+"""
+
+
+def make_parser() -> ArgumentParser:
+    parser = ArgumentParser("ingest", description="Documents in, a searchable index out; nothing lost, nothing twice.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    p = commands.add_parser("add", help="index files, folders or globs; unchanged files cost nothing")
+    p.add_argument("corpus")
+    p.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    p.add_argument("--prune", action="store_true", help="also remove documents whose files are gone from these folders")
+    p.set_defaults(run=add)
+
+    p = commands.add_parser("list", help="corpora, or the documents of one")
+    p.add_argument("corpus", nargs="?")
+    p.set_defaults(run=list_)
+
+    p = commands.add_parser("show", help="one document: its chunks, or its text")
+    p.add_argument("corpus")
+    p.add_argument("document")
+    p.add_argument("--text", action="store_true", help="print the normalised text that citations' offsets count in")
+    p.set_defaults(run=show)
+
+    p = commands.add_parser("search", help="the chunks nearest to a question")
+    p.add_argument("corpus")
+    p.add_argument("query")
+    p.add_argument("-k", type=int, default=10, help="how many (10)")
+    p.set_defaults(run=search)
+
+    p = commands.add_parser("remove", help="take documents out of the index")
+    p.add_argument("corpus")
+    p.add_argument("documents", nargs="+", metavar="DOCUMENT")
+    p.set_defaults(run=remove)
+
+    p = commands.add_parser("verify", help="prove that manifest, vectors and keywords agree")
+    p.add_argument("corpus", nargs="?")
+    p.set_defaults(run=verify)
+
+    p = commands.add_parser("rebuild", help="make vectors and keywords anew, without parsing")
+    p.add_argument("corpus")
+    p.set_defaults(run=rebuild)
+
+    p = commands.add_parser("init", help="begin a corpus of your own")
+    p.add_argument("corpus")
+    p.set_defaults(run=init)
+
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true", help="for machines")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return console.run(make_parser(), argv)
+
+
+def add(args: Namespace) -> int:
+    from ingest.index import Index
+    from ingest.schema import FileReport
+    from ingest.settings import Settings
+
+    settings = Settings()
+    index = Index(args.corpus, settings)
+    with console.progress(f"Indexing {args.corpus}", 1, quiet=args.json) as advance:
+
+        def on_file(report: FileReport, done: int, total: int) -> None:
+            advance(1 / total, f"{done}/{total} {Path(report.path).name}")
+
+        reports = index.add(args.paths, prune=args.prune, on_file=on_file)
+    failed = [r for r in reports if r.status == "failed"]
+    if args.json:
+        console.print_json({"files": [r.to_json() for r in reports]})
+    else:
+        for report in reports:
+            if report.status != "unchanged":
+                pages = f", {report.pages} pages" if report.pages else ""
+                print(f"{report.status:9} {report.path}  " + (report.reason or f"{report.chunks} chunks{pages}"))
+        counts = [f"{sum(r.status == s for r in reports)} {s}" for s in ("added", "updated", "unchanged", "failed")]
+        print(f"{args.corpus}: {', '.join(c for c in counts if c[0] != '0')}.")
+    return console.SOME_FAILED if failed else console.DONE
+
+
+def list_(args: Namespace) -> int:
+    from corpora import load_profile, profile_names
+    from ingest.manifest import Manifest
+    from ingest.settings import Settings
+
+    settings = Settings()
+    manifest = Manifest(settings.root)
+    if args.corpus:
+        load_profile(args.corpus, settings.root)
+        documents = manifest.documents(args.corpus)
+        if args.json:
+            console.print_json(documents)
+        for d in documents if not args.json else []:
+            pages = f"{d['pages']} pages, " if d["pages"] else ""
+            print(f"{d['document']}  {d['title']}  ({pages}{d['chunks']} chunks, {d['lang']}, version {d['version']})")
+        if not documents and not args.json:
+            print(f"Nothing is indexed in {args.corpus} yet. Run: ingest add {args.corpus} PATH")
+        return console.DONE
+    rows = []
+    for name in profile_names(settings.root):
+        documents = manifest.documents(name)
+        rows.append({"corpus": name, "title": load_profile(name, settings.root).title, "documents": len(documents),
+                     "chunks": sum(d["chunks"] for d in documents)})  # fmt: skip
+    if args.json:
+        console.print_json(rows)
+    for r in rows if not args.json else []:
+        print(f"{r['corpus']:12} {r['title']}: {r['documents']} documents, {r['chunks']} chunks")
+    return console.DONE
+
+
+def show(args: Namespace) -> int:
+    from corpora import UserError, load_profile
+    from ingest.manifest import Manifest
+    from ingest.settings import Settings
+
+    settings = Settings()
+    load_profile(args.corpus, settings.root)
+    manifest = Manifest(settings.root)
+    found = [d for d in manifest.documents(args.corpus) if args.document in (d["document"], d["version"])]
+    if not found:
+        raise UserError(f"No document {args.document!r} in {args.corpus}.", f"See: ingest list {args.corpus}")
+    version = found[0]["version"]
+    if args.text:
+        text = manifest.text(version)
+        print(text) if not args.json else console.print_json({**found[0], "text": text})
+    elif args.json:
+        chunks = [{"chunk_id": c.id, "page": c.page, "start": c.start, "end": c.end, "context": c.context, "text": c.text}
+                  for c in manifest.chunks(version)]  # fmt: skip
+        console.print_json({**found[0], "chunks": chunks})
+    else:
+        print(f"{found[0]['document']}: {found[0]['title']} (version {version})")
+        for c in manifest.chunks(version):
+            print(
+                f"\n[{c.ordinal}] {c.start}-{c.end}{f' page {c.page}' if c.page else ''}  {c.context}\n{c.text.strip()}"
+            )
+    return console.DONE
+
+
+def search(args: Namespace) -> int:
+    from corpora import UserError
+    from ingest.search import Searcher
+    from ingest.settings import Settings
+
+    if not 1 <= args.k <= 1000:
+        raise UserError(f"-k is {args.k}; it must lie between 1 and 1000.", "Try: -k 10")
+    with Searcher(Settings()) as searcher:
+        hits = searcher.search(args.corpus, args.query, args.k)
+    if args.json:
+        console.print_json([h.to_json() for h in hits])
+    for h in hits if not args.json else []:
+        page = f", page {h.chunk.page}" if h.chunk.page else ""
+        print(
+            f"{h.rank}. {h.document}{page}  ({h.score:.2f})  {h.chunk.context}\n   {' '.join(h.chunk.text.split())[:300]}"
+        )
+    if not hits and not args.json:
+        print("Nothing found.")
+    return console.DONE
+
+
+def remove(args: Namespace) -> int:
+    from ingest.index import Index
+    from ingest.settings import Settings
+
+    removed = Index(args.corpus, Settings()).remove(args.documents)
+    if args.json:
+        console.print_json({"removed": removed})
+    else:
+        print(f"Removed from {args.corpus}: {', '.join(removed)}.")
+    return console.DONE
+
+
+def verify(args: Namespace) -> int:
+    from ingest.index import Index, corpora_in
+    from ingest.settings import Settings
+
+    settings = Settings()
+    found = {name: Index(name, settings).verify() for name in ([args.corpus] if args.corpus else corpora_in(settings))}
+    if args.json:
+        console.print_json(found)
+    for name, wrong in found.items() if not args.json else ():
+        print(f"{name}: manifest, vectors and keywords agree." if not wrong else
+              f"{name}: {'; '.join(wrong)}. Mend it: ingest rebuild {name}")  # fmt: skip
+    return console.SOME_FAILED if any(found.values()) else console.DONE
+
+
+def rebuild(args: Namespace) -> int:
+    from ingest.index import Index
+    from ingest.settings import Settings
+
+    index = Index(args.corpus, Settings())
+    with console.progress(f"Rebuilding {args.corpus}", 1, quiet=args.json) as advance:
+        before = 0
+
+        def on_chunk(done: int, total: int) -> None:
+            nonlocal before
+            advance((done - before) / total, f"{done}/{total} chunks")
+            before = done
+
+        chunks = index.rebuild(on_chunk)
+    console.print_json({"chunks": chunks}) if args.json else print(f"{args.corpus}: {chunks} chunks embedded anew.")
+    return console.DONE
+
+
+def init(args: Namespace) -> int:
+    from corpora import UserError, profile_names
+    from corpora.profile import NAME
+    from ingest.settings import Settings
+
+    settings = Settings()
+    if not NAME.fullmatch(args.corpus):
+        raise UserError(
+            f"{args.corpus!r} is no name for a corpus.",
+            "Use lower-case letters, digits and hyphens: ingest init field-notes",
+        )
+    if args.corpus in profile_names(settings.root):
+        raise UserError(f"There is a corpus {args.corpus} already.", f"Add to it: ingest add {args.corpus} PATH")
+    file = settings.root / "corpora" / args.corpus / "profile.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        PROFILE.format(name=args.corpus, title=args.corpus.replace("-", " ").capitalize()), encoding="utf-8"
+    )
+    if args.json:
+        console.print_json({"profile": str(file)})
+    else:
+        print(f"{file}\nDescribe it there, then: ingest add {args.corpus} PATH")
+    return console.DONE

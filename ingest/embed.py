@@ -1,0 +1,91 @@
+"""Text → vectors by a sentence-transformers model in home/models; also the tokenizer that chunks are measured with."""
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from corpora import UserError
+from ingest.settings import Settings
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+
+DEFAULT = "all-MiniLM-L6-v2"
+BATCH = 32  # texts a forward pass on a CPU; they are sorted by length first
+
+
+class Embedder:
+    """Opened cheaply; the weights are loaded when the first text is embedded."""
+
+    def __init__(self, folder: Path, languages: Sequence[str]) -> None:
+        if not (folder / "config.json").is_file():
+            raise UserError(f"No embedding model in {folder}.", "Unpack it: serve model get all-MiniLM-L6-v2")
+        self.folder = folder
+        self.name = folder.name
+        self.languages = tuple(languages)  # questions in others are searched by words alone
+
+    @cached_property
+    def dimension(self) -> int:
+        return int(json.loads((self.folder / "config.json").read_text())["hidden_size"])
+
+    @cached_property
+    def tokenizer(self) -> "Tokenizer":
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text in this model's own vocabulary, without the special ones."""
+        return [len(e.ids) for e in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+    @cached_property
+    def model(self) -> "SentenceTransformer":
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        logging.getLogger("bitsandbytes").setLevel(
+            logging.ERROR
+        )  # imported on the way; its notes are not for our readers
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()
+        cuda = torch.cuda.is_available() and os.environ.get("LECTERN_EMBED_DEVICE") != "cpu"
+        kind = torch.float16 if cuda else torch.bfloat16 if _bf16() else torch.float32
+        return SentenceTransformer(str(self.folder), device="cuda" if cuda else "cpu", local_files_only=True,
+                                   model_kwargs={"dtype": kind})  # fmt: skip
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Unit vectors, float32, shape (len(texts), dimension)."""
+        if not texts:
+            return np.zeros((0, self.dimension), np.float32)
+        vectors = self.model.encode(list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False,
+                                    convert_to_tensor=True)  # fmt: skip
+        return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
+
+
+def _bf16() -> bool:
+    """Does this processor multiply bf16 itself? Without that it is slower than fp32."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    """The machine's embedding model: LECTERN_EMBEDDER, else what `serve up` chose for this machine."""
+    name = settings.embedder or settings.machine().get("embedder") or DEFAULT
+    folder = settings.models / Path(name).name
+    about = folder / "lectern.json"
+    languages = json.loads(about.read_text()).get("languages") if about.is_file() else None
+    return Embedder(folder, languages or ["en"])

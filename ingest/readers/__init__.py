@@ -1,0 +1,53 @@
+"""A file in, a Document out: each reader turns one kind of file into text with headings, paragraphs, table rows and pages."""
+
+from importlib import import_module
+from pathlib import Path
+
+from corpora import UserError
+from ingest.readers.writer import Writer
+from ingest.schema import Document
+
+MAX_BYTES = 256 * 2**20  # one file; a larger one is listed as failed
+READER_VERSION = "1"  # part of a version's stamp: raise it when any reader's text changes
+
+
+SOURCE = (".py", ".js", ".ts", ".go", ".java", ".c", ".h", ".cpp", ".rs", ".sh", ".sql", ".toml", ".yaml", ".yml")
+READERS = {  # ending → module of this package
+    ".pdf": "pdf",
+    ".docx": "word",
+    **dict.fromkeys((".md", ".markdown"), "markdown"),
+    **dict.fromkeys((".html", ".htm"), "html"),
+    **dict.fromkeys((".csv", ".tsv"), "table"),
+    **dict.fromkeys((".txt", ".rst", ".log"), "text"),
+    **dict.fromkeys(SOURCE, "source"),
+}
+
+
+def readable(path: Path) -> bool:
+    return path.suffix.lower() in READERS
+
+
+def read(path: Path) -> Document:
+    """Parse one file. Raises `UserError` with the reason when it cannot be read; nothing else, whatever the bytes."""
+    kind = READERS.get(path.suffix.lower())
+    if kind is None:
+        kinds = " ".join(sorted(READERS))
+        raise UserError(f"No reader for {path.suffix or 'a file without an ending'}.", f"Readable: {kinds}")
+    size = path.stat().st_size
+    if size == 0:
+        raise UserError("The file is empty.", "Leave it out, or save it again from the program that made it.")
+    if size > MAX_BYTES:
+        raise UserError(f"The file is {size / 2**20:.0f} MiB, over the limit of {MAX_BYTES // 2**20}.", "Split it.")
+    writer = Writer(path.stem)
+    try:
+        import_module(f"ingest.readers.{kind}").read(path, writer)
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception as error:  # a parser may raise anything on damaged bytes; the file is then the one at fault
+        said = " ".join(str(error).split())[:120]
+        raise UserError(f"The file is damaged or not what its name says ({type(error).__name__}: {said}).",
+                        "Open and save it again in the program that made it.") from None  # fmt: skip
+    document = writer.document()
+    if not document.text.strip():
+        raise UserError("The file holds no text.", "A scan needs text recognition first; save it as a searchable PDF.")
+    return document

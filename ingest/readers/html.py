@@ -1,0 +1,24 @@
+"""HTML: hidden parts dropped, the rest turned to Markdown by markdownify and read as that."""
+
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+from markdownify import MarkdownConverter
+
+from ingest.readers.markdown import write_markdown
+from ingest.readers.text import decode
+from ingest.readers.writer import Writer
+
+SILENT = ["script", "style", "noscript", "template", "nav", "iframe", "svg", "img"]
+
+
+def read(path: Path, writer: Writer) -> None:
+    soup = BeautifulSoup(decode(path.read_bytes()), "lxml")
+    for tag in soup.find_all(SILENT) + soup.select(
+        '[hidden], [aria-hidden="true"], [style*="display:none"], [style*="display: none"]'
+    ):
+        tag.decompose()
+    if soup.title and soup.title.string:
+        writer.title = soup.title.string.strip()
+    body = soup.body or soup
+    write_markdown(MarkdownConverter(heading_style="ATX").convert_soup(body), writer)

@@ -1,0 +1,67 @@
+"""Markdown by markdown-it-py: headings, paragraphs, list items, tables and code, without the marks."""
+
+import re
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from ingest.readers.text import decode
+from ingest.readers.writer import Writer
+
+FRONT = re.compile(r"\A---\n.*?\n---\n", re.S)
+
+
+def read(path: Path, writer: Writer) -> None:
+    write_markdown(FRONT.sub("", decode(path.read_bytes())), writer)
+
+
+def write_markdown(text: str, writer: Writer) -> None:
+    """Append the blocks of `text`. Comments and raw HTML are hidden text: they stay out."""
+    marks: list[str] = []  # what precedes the next paragraph: "- ", "3. "
+    counters: list[int | None] = []  # open lists; None for bullets
+    rows: list[list[str]] = []
+    heading = 0
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
+        kind = token.type
+        if kind == "heading_open":
+            heading = int(token.tag[1])
+        elif kind in ("bullet_list_open", "ordered_list_open"):
+            counters.append(int(token.attrs.get("start", 1)) if kind[0] == "o" else None)
+        elif kind in ("bullet_list_close", "ordered_list_close"):
+            counters.pop()
+        elif kind == "list_item_open":
+            number = counters[-1]
+            marks = ["- " if number is None else f"{number}. "]
+            if number is not None:
+                counters[-1] = number + 1
+        elif kind == "tr_open":
+            rows.append([])
+        elif kind == "table_close":
+            writer.table(rows)
+            rows = []
+        elif kind in ("fence", "code_block"):
+            writer.code(token.content)
+        elif kind == "inline":
+            content = plain(token)
+            if rows:
+                rows[-1].append(content)
+            elif heading:
+                if not writer._text and heading == 1:
+                    writer.title = content
+                writer.heading(heading, content)
+                heading = 0
+            else:
+                writer.paragraph("".join(marks) + content)
+                marks = []
+
+
+def plain(token: Token) -> str:
+    """The words of an inline token: emphasis and links lose their marks, images and raw HTML go."""
+    parts = []
+    for child in token.children or []:
+        if child.type in ("text", "code_inline"):
+            parts.append(child.content)
+        elif child.type in ("softbreak", "hardbreak"):
+            parts.append("\n")
+    return "".join(parts)

@@ -1,0 +1,67 @@
+"""Writer: how every reader builds a Document, so that offsets are right by construction."""
+
+import re
+
+from ingest.language import language
+from ingest.schema import Block, BlockKind, Document
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufeff￾￿]")
+
+
+class Writer:
+    """Append blocks in reading order; headings open sections, and a block belongs to the sections open above it."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.pages: int | None = None
+        self._text: list[str] = []
+        self._length = 0
+        self._blocks: list[Block] = []
+        self._open: list[tuple[int, str]] = []
+
+    def heading(self, level: int, text: str, page: int | None = None) -> None:
+        """Open a section; it closes those of its level and deeper."""
+        text = clean(text)
+        self._open = [(n, t) for n, t in self._open if n < level]
+        self._append("heading", text, page)
+        self._open.append((level, text[:120]))
+
+    def paragraph(self, text: str, page: int | None = None) -> None:
+        self._append("paragraph", clean(text), page)
+
+    def table(self, rows: list[list[str]], page: int | None = None, has_header: bool = True) -> None:
+        """One block a row, cells joined by ` | `; the first row is the header that each row carries."""
+        rows = [[clean(cell).replace("\n", " ") for cell in row] for row in rows]
+        rows = [row for row in rows if any(row)]
+        header = " | ".join(rows[0]) if rows and has_header and len(rows) > 1 else ""
+        for i, row in enumerate(rows):
+            self._append("row", " | ".join(row), page, "" if i == 0 else header, gap="\n" if i else "\n\n")
+
+    def code(self, text: str, page: int | None = None, name: str = "", gap: str = "\n\n") -> None:
+        """A piece of source code, its indentation kept; `name` is what it defines."""
+        text = CONTROL.sub("", text).rstrip()
+        if text.strip():
+            self._append("code", text, page, name=name, gap=gap)
+
+    def document(self) -> Document:
+        text = "".join(self._text)
+        return Document(self.title, text, tuple(self._blocks), self.pages, language(text[:20_000]))
+
+    def _append(
+        self, kind: BlockKind, text: str, page: int | None, header: str = "", name: str = "", gap: str = "\n\n"
+    ) -> None:
+        if not text.strip():
+            return
+        if self._text:
+            self._text.append(gap)
+            self._length += len(gap)
+        path = tuple(t for _, t in self._open) + ((name,) if name else ())
+        self._blocks.append(Block(kind, self._length, self._length + len(text), page, path, header))
+        self._text.append(text)
+        self._length += len(text)
+
+
+def clean(text: str) -> str:
+    """Text without control characters and without runs of blanks; line breaks stay."""
+    text = CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return "\n".join(" ".join(line.split()) for line in text.split("\n")).strip()

@@ -1,0 +1,81 @@
+"""The nouns of ingest: Document, Block, Chunk, Hit. All offsets are characters of `Document.text`."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+BlockKind = Literal["heading", "paragraph", "row", "code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of a document that a chunk should not cut: `text[start:end]`.
+
+    `path` is the trail of headings above it, `header` a table's header row where the block is one of its rows.
+    """
+
+    kind: BlockKind
+    start: int
+    end: int
+    page: int | None = None
+    path: tuple[str, ...] = ()
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One source file, parsed. Blocks are in order, do not overlap, and leave out only white space."""
+
+    title: str
+    text: str
+    blocks: tuple[Block, ...]
+    pages: int | None = None  # None where the format has none
+    lang: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """An indexed piece: `text == document.text[start:end]`; `context` is embedded and prompted, never quoted."""
+
+    version: str
+    ordinal: int
+    text: str
+    start: int
+    end: int
+    page: int | None
+    context: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.version}:{self.ordinal}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A live chunk with the scores that brought it: `score` fused in 0..1, `dense` a cosine, `keyword` a BM25 score."""
+
+    rank: int
+    score: float
+    chunk: Chunk
+    document: str  # the document's name: its path inside the corpus
+    dense: float | None = None
+    keyword: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        c = self.chunk
+        return {"rank": self.rank, "score": round(self.score, 4), "chunk_id": c.id, "document": self.document,
+                "page": c.page, "start": c.start, "end": c.end, "text": c.text}  # fmt: skip
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What became of one file of `ingest add`."""
+
+    path: str
+    status: Literal["added", "unchanged", "updated", "failed"]
+    reason: str = ""
+    pages: int | None = None
+    chunks: int = 0
+    seconds: float = field(default=0.0)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)

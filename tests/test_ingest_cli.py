@@ -1,0 +1,89 @@
+"""The command `ingest` as people and scripts call it: shapes, exit codes, sentences."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, environment
+
+
+def run(home: Path, *arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "ingest", *arguments], env=environment(home), cwd=ROOT, capture_output=True,
+                          text=True, timeout=120, check=False, **kwargs)  # type: ignore[call-overload,no-any-return]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["add", "maintenance", "/no/such/file.pdf"], "does not exist"),
+        (["add", "legall", "."], "No corpus 'legall'. Known: code, legal, maintenance, official"),
+        (["search", "legal", "x" * 50_000], "50,000 characters"),
+        (["search", "legal", "x", "-k", "0"], "between 1 and 1000"),
+        (["show", "legal", "nothing.md"], "No document"),
+        (["remove", "legal", "nothing.md"], "No document"),
+        (["init", "No Name"], "no name for a corpus"),
+        (["init", "legal"], "There is a corpus legal already"),
+        (["list", "../legal"], "No corpus"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_2(indexed: Path, arguments: list[str], says: str) -> None:
+    done = run(indexed, *arguments)
+    assert done.returncode == 2 and says in done.stderr
+    assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_add_lists_failures_exits_1_and_keeps_the_rest(indexed: Path, tmp_path: Path) -> None:
+    assert run(indexed, "init", "mixed").returncode == 0
+    (tmp_path / "good.txt").write_text("Valve V9 opens at 4 bar.")
+    (tmp_path / "bad.pdf").write_bytes(b"not a pdf")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    done = run(indexed, "add", "mixed", str(tmp_path), "--json")
+    assert done.returncode == 1, done.stderr
+    files = {Path(f["path"]).name: f for f in json.loads(done.stdout)["files"]}
+    assert set(files["good.txt"]) >= {"path", "status", "reason", "pages", "chunks"}
+    assert (
+        files["good.txt"]["status"] == "added"
+        and files["bad.pdf"]["status"] == files["empty.txt"]["status"] == "failed"
+    )
+    assert files["bad.pdf"]["reason"] and run(indexed, "verify", "mixed").returncode == 0
+
+
+def test_search_json_has_the_promised_shape(indexed: Path) -> None:
+    hits = json.loads(run(indexed, "search", "maintenance", "SC-A04", "-k", "3", "--json").stdout)
+    assert len(hits) == 3
+    assert set(hits[0]) == {"rank", "score", "chunk_id", "document", "page", "start", "end", "text"}
+    shown = run(indexed, "show", "maintenance", hits[0]["document"], "--text").stdout
+    assert shown[hits[0]["start"] : hits[0]["end"]] == hits[0]["text"]
+
+
+def test_help_is_cheap(indexed: Path) -> None:
+    code = (
+        "import sys; from ingest.cli import make_parser; make_parser().format_help();"
+        "print([m for m in ('torch', 'chromadb', 'transformers', 'langchain_core', 'tantivy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_full_disk_is_a_sentence_and_loses_nothing(indexed: Path, tmp_path: Path) -> None:
+    """A file size limit stops every write past 200 kB, as a full disk does."""
+    home = tmp_path / "home"
+    shutil.copytree(indexed, home, symlinks=True)
+    before = run(home, "list", "maintenance", "--json").stdout
+    (tmp_path / "big.txt").write_text("The boiler B4 holds 900 litres of water at 6 bar. " * 30_000)
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
+        f"from ingest.cli import main; sys.exit(main(['add', 'maintenance', {str(tmp_path / 'big.txt')!r}]))"
+    )
+    command = [sys.executable, "-c", limited]
+    done = subprocess.run(
+        command, env=environment(home), cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert "disk" in done.stderr.lower()
+    assert run(home, "list", "maintenance", "--json").stdout == before
+    assert run(home, "verify", "maintenance").returncode == 0

@@ -1,0 +1,152 @@
+"""Each reader on a file of its kind, and every bad file refused with a sentence."""
+
+from pathlib import Path
+
+import pytest
+from docx import Document as new_docx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
+
+from corpora import UserError
+from ingest.readers import read
+from ingest.schema import Document
+
+ROOT = Path(__file__).parent.parent
+SHIPPED = sorted(p for p in (ROOT / "corpora").glob("*/documents/**/*") if p.is_file() and p.suffix != ".pyc")
+
+
+def rows(document: Document) -> list[str]:
+    return [document.text[b.start : b.end] for b in document.blocks if b.kind == "row"]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.name)
+def test_blocks_of_every_shipped_document_leave_out_only_blanks(path: Path) -> None:
+    document = read(path)
+    at = 0
+    for block in document.blocks:
+        assert document.text[at : block.start].strip() == ""
+        assert document.text[block.start : block.end].strip()
+        at = block.end
+    assert at == len(document.text)
+
+
+def test_pdf_keeps_headings_tables_and_pages_and_drops_running_lines() -> None:
+    document = read(ROOT / "corpora/maintenance/documents/sc-40-screw-compressor-manual.pdf")
+    code = next(b for b in document.blocks if document.text[b.start : b.end].startswith("SC-A04 |"))
+    assert code.kind == "row" and code.header.startswith("Code |") and any("Faults" in p for p in code.path)
+    assert code.page and document.pages and 1 < code.page <= document.pages
+    assert document.text.count("NF-SC40-MM") < 3, "the running header is not in the text"
+    assert ". . . ." not in document.text, "the table of contents is not in the text"
+
+
+def test_word_keeps_headings_lists_and_tables_and_drops_hidden_text(tmp_path: Path) -> None:
+    docx = new_docx()
+    docx.add_heading("Pump", 0)
+    docx.add_heading("1 Checks", 1)
+    docx.add_paragraph("Open the valve.", style="List Number")
+    docx.add_paragraph("Close it.", style="List Number")
+    docx.add_paragraph("Visible ").add_run("ignore the above").font.hidden = True
+    table = docx.add_table(2, 2)
+    for cell, text in zip(table._cells, ["Bolt", "Torque", "M10", "45 N·m"], strict=True):
+        cell.text = text
+    docx.save(str(tmp_path / "pump.docx"))
+    document = read(tmp_path / "pump.docx")
+    assert document.title == "Pump"
+    assert "1. Open the valve.\n\n2. Close it." in document.text
+    assert "ignore" not in document.text
+    assert document.blocks[-1].header == "Bolt | Torque" and rows(document) == ["Bolt | Torque", "M10 | 45 N·m"]
+    assert document.blocks[-1].path == ("Pump", "1 Checks")
+
+
+def test_markdown_without_marks_comments_or_images(tmp_path: Path) -> None:
+    text = "# A *B*\n\nSee **this** [link](http://x.y) ![i](http://z).\n\n<!-- hidden -->\n\n"
+    text += "| a | b |\n|---|---|\n| 1 | 2 |\n\n- one\n- two\n"
+    (tmp_path / "a.md").write_text(text)
+    document = read(tmp_path / "a.md")
+    assert document.text == "A B\n\nSee this link .\n\na | b\n1 | 2\n\n- one\n\n- two"
+
+
+def test_html_drops_what_is_hidden(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(
+        "<title>T</title><body><h1>H</h1><p>Seen</p><p style='display:none'>trap</p><script>x()</script>"
+        "<table><tr><th>k</th><th>v</th></tr><tr><td>a</td><td>1</td></tr></table>"
+    )
+    document = read(tmp_path / "a.html")
+    assert "Seen" in document.text and "trap" not in document.text and "x()" not in document.text
+    assert "a | 1" in document.text
+
+
+def test_csv_rows_carry_the_header(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('code;text\nE1;"pump; stuck"\n')
+    document = read(tmp_path / "a.csv")
+    assert rows(document) == ["code | text", "E1 | pump; stuck"] and document.blocks[1].header == "code | text"
+
+
+def test_python_is_cut_at_its_definitions(tmp_path: Path) -> None:
+    text = '"""Doc."""\nimport os\n\n\nclass A:\n    x = 1\n\n    def f(self):\n        return 2\n'
+    (tmp_path / "a.py").write_text(text + "\n\ndef g():\n    pass\n")
+    document = read(tmp_path / "a.py")
+    assert [b.path[-1:] for b in document.blocks] == [(), ("class A",), ("class A › def f",), ("def g",)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "big5"])
+def test_chinese_text_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    text = (
+        "第一條 設備每三個月檢查一次，並記錄在案。" * 4
+        if encoding == "big5"
+        else "第一条 设备每三个月检查一次，并记录在案。" * 4
+    )
+    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+    assert read(tmp_path / "a.txt").text == text
+
+
+def encrypted_pdf(path: Path) -> None:
+    from reportlab.lib.pdfencrypt import StandardEncryption
+
+    canvas = Canvas(str(path), pagesize=A4, encrypt=StandardEncryption("secret"))
+    canvas.drawString(100, 100, "hidden")
+    canvas.save()
+
+
+def blank_pdf(path: Path) -> None:
+    canvas = Canvas(str(path), pagesize=A4)
+    canvas.showPage()
+    canvas.save()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("a.pdf", b"%PDF-1.7 nonsense", "damaged"),
+        ("a.pdf", encrypted_pdf, "encrypted"),
+        ("a.pdf", blank_pdf, "no text"),
+        ("a.docx", b"PK\x03\x04 nonsense", "damaged"),
+        ("a.docx", bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 100, "encrypted"),
+        ("a.txt", b"", "empty"),
+        ("a.txt", b"\x7fELF\0\0\0\1" * 50, "binary"),
+        ("a.txt", b"\xef\xbb\xbf", "no text"),
+        ("a.exe", b"MZ", "No reader"),
+    ],
+)
+def test_bad_files_are_refused_with_a_sentence(tmp_path: Path, name: str, data: object, says: str) -> None:
+    path = tmp_path / name
+    data(path) if callable(data) else path.write_bytes(bytes(data))  # type: ignore[call-overload]
+    with pytest.raises(UserError, match=says) as raised:
+        read(path)
+    assert raised.value.next_step
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    data=st.binary(min_size=1, max_size=400),
+    suffix=st.sampled_from([".pdf", ".docx", ".md", ".html", ".csv", ".py", ".txt"]),
+)
+def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes, suffix: str) -> None:
+    path = tmp_path_factory.mktemp("bytes") / f"a{suffix}"
+    path.write_bytes(data)
+    try:
+        assert read(path).text.strip()
+    except UserError:
+        pass
