@@ -1,0 +1,82 @@
+"""What vLLM can carry of an adapter: checked from its files, before vLLM is asked to load it."""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from corpora import UserError
+from ingest.settings import Settings
+from serve.engine import largest_rank
+from serve.tiers import pick_tier
+
+PLAIN_INITS = (
+    "gaussian",
+    "eva",
+    "orthogonal",
+    "mica",
+    "lora_ga",
+)  # others alter the base's weights, which vLLM does not
+HEADER_LIMIT = 16 * 2**20
+
+
+def check_adapter(folder: Path, settings: Settings) -> None:
+    """Raises `UserError` with every reason for which vLLM would refuse the adapter in `folder`, or serve it wrongly."""
+    config, manifest = _json(folder / "adapter_config.json"), _json(folder / "manifest.json")
+    largest, base = largest_rank(settings), pick_tier(settings).base.id
+    rank = max([int(config.get("r") or 0), *map(int, (config.get("rank_pattern") or {}).values())])
+    wrong = {
+        f"it is a {config.get('peft_type')} adapter, not LoRA": config.get("peft_type", "LORA") != "LORA",
+        f"its rank {rank} is over the largest that a profile asks for, {largest}": rank > largest,
+        "it has no rank": rank < 1,
+        "it uses DoRA": config.get("use_dora"),
+        f"it replaces whole modules ({config.get('modules_to_save')})": config.get("modules_to_save"),
+        f"it trains biases (bias={config.get('bias')})": config.get("bias", "none") != "none"
+        or config.get("lora_bias"),
+        "it trains new tokens": config.get("trainable_token_indices"),
+        f"its initialisation {config.get('init_lora_weights')} alters the base": isinstance(
+            config.get("init_lora_weights"), str
+        )
+        and config["init_lora_weights"].lower() not in PLAIN_INITS,
+        "it repeats layers": config.get("layer_replication"),
+        "it is an aLoRA, BD-LoRA or QALoRA": config.get("alora_invocation_tokens")
+        or config.get("use_bdlora")
+        or config.get("use_qalora"),
+        f"it was trained on {manifest.get('base')}, and {base} is served": manifest.get("base") != base,
+    }
+    reasons = [reason for reason, is_so in wrong.items() if is_so] or _wrong_weights(
+        folder / "adapter_model.safetensors"
+    )
+    if reasons:
+        raise UserError(f"vLLM cannot serve the adapter in {folder}: {'; '.join(reasons)}.",
+                        "Train one that it can: tune sft, with the profile's defaults.")  # fmt: skip
+
+
+def _wrong_weights(file: Path) -> list[str]:
+    """What is wrong with the weights, read from the file's header alone."""
+    try:
+        with file.open("rb") as weights:
+            (length,) = struct.unpack("<Q", weights.read(8))
+            if length > HEADER_LIMIT:
+                raise ValueError("its header is too long")
+            names = [name for name in json.loads(weights.read(length)) if name != "__metadata__"]
+    except FileNotFoundError:
+        return ["it has no adapter_model.safetensors"]
+    except (ValueError, struct.error) as error:
+        return [f"adapter_model.safetensors is damaged ({error})"]
+    others = [name for name in names if ".lora_A." not in name and ".lora_B." not in name]
+    if others:
+        return [f"it holds weights that are not LoRA's ({others[0]})"]
+    return [] if names else ["adapter_model.safetensors is empty"]
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"{file} is missing, so {file.parent} is no adapter.", "See what is published: tune ls CORPUS"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{file} is damaged ({error}).", "Publish the adapter anew: tune sft CORPUS") from None
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,137 @@
+"""The citation check: does this span support this sentence? And markers: which passage a sentence says it stands on.
+
+A first check, by rules alone: every number with its unit, every code and name of the sentence must stand in the span (names also
+in its heading), and most of its words. It reads Chinese and English. It knows nothing of the model or of LangChain.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from ingest.readers import SOURCE
+from ingest.schema import Hit
+from ingest.sentences import sentences, strip_span
+from ingest.tokens import exact_tokens, fold, tokens
+from serve.schema import Author, Support
+
+MARKER = re.compile(r"\s*[\[【]\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]】]")
+UNIT = r"%|°\s?[CF]?|‰|[a-zA-Zµμ·Ωℓ/²³]{1,8}\b|[个日天年月时分秒元米条项次份页名人倍]"
+NUMBER = re.compile(rf"(?<![\w.])[-−–]?\d+(?:[.,]\d+)*(?:\s?(?:{UNIT}))?")
+SPELLED = re.compile(
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|sixty|ninety|hundred|half)\b", re.I
+)
+NEGATION = re.compile(
+    r"\b(?:not|never|no|none|neither|nor|cannot|without|must ?n[o']t|n't)\b|n't\b|不|未|无|没|禁|勿|非", re.I
+)
+NAME = re.compile(r"(?<!^)(?<![.!?:|]\s)\b[A-Z][a-z]{2,}\b")
+NO_UNIT = frozenset(
+    "a an and as at by can each for from if in is it may must of on or per shall than the to was were when with".split()
+)
+SUPPORTED, PARTLY = 0.6, 0.4  # share of the sentence's words that the span and its heading have
+OWN = 0.35  # share that the span must have by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a hit's chunk: offsets count in the chunk's text. `text` is verbatim."""
+
+    hit: Hit
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.hit.chunk.text[self.start : self.end]
+
+
+def check(sentence: str, span: str, context: str = "") -> Support:
+    """How far `span`, which stands under `context`, supports `sentence` (without markers)."""
+    if not numbers(sentence) <= numbers(span):
+        return "unsupported"
+    around = f"{context}\n{span}"
+    if not exact_tokens(sentence) <= exact_tokens(around) | set(tokens(around)):
+        return "unsupported"
+    said, known = set(tokens(sentence)), set(tokens(around))
+    if not said:
+        return "unsupported"
+    share = len(said & known) / len(said)
+    if share < PARTLY or not {n.lower() for n in NAME.findall(sentence)} <= set(re.findall(r"\w+", around.lower())):
+        return "unsupported"
+    if bool(NEGATION.search(sentence)) != bool(NEGATION.search(span)):
+        return "partly"
+    own = len(said & set(tokens(span))) / len(said)
+    return "supported" if share >= SUPPORTED and own >= OWN else "partly"
+
+
+def numbers(text: str) -> set[str]:
+    """Every number with its unit, in one shape: `45 N·m`, `45N·m` and `45 Nm` are one."""
+    found = set()
+    for match in NUMBER.finditer(fold(text)):
+        value = (
+            match[0].replace("−", "-").replace("–", "-").lstrip("-")
+            if not text[: match.start()].strip()
+            else match[0].lstrip("-−–")
+        )
+        figure = re.match(r"[\d.,]+", value)
+        assert figure is not None
+        unit = re.sub(r"[\s·.]", "", value[figure.end() :]).lower()
+        number = re.sub(r",(?=\d{3}\b)", "", figure[0]).rstrip(".,")
+        found.add(number + ("" if unit in NO_UNIT or len(unit) > 4 else unit))
+    return {n for n in found if n} | {w.lower() for w in SPELLED.findall(text)}
+
+
+def markers(sentence: str) -> tuple[str, list[int]]:
+    """The sentence without its markers, and the passage numbers that it names."""
+    named = [int(n) for m in MARKER.finditer(sentence) for n in re.findall(r"\d+", m[1])]
+    return MARKER.sub("", sentence).strip(), list(dict.fromkeys(named))
+
+
+def spans(hit: Hit) -> list[Span]:
+    """Every quotable place of a hit: its sentences, and two in a row of one paragraph; source code only whole."""
+    text = hit.chunk.text
+    if Path(hit.document).suffix in SOURCE:
+        return [Span(hit, *strip_span(text, 0, len(text)))]
+    heading = set(tokens(hit.chunk.context))  # a heading says what follows, not that it is so
+    single = [(a, b) for a, b in sentences(text) if not set(tokens(text[a:b])) <= heading]
+    double = [(a, d) for (a, b), (c, d) in pairwise(single) if "\n" not in text[b:c]]
+    return [Span(hit, *strip_span(text, a, b)) for a, b in single + double]
+
+
+def best_span(
+    sentence: str, hits: Iterable[Hit], weigh: Callable[[str], float] = lambda token: 1.0
+) -> tuple[Span, Support] | None:
+    """The place among `hits` that supports `sentence` best, with what the check says of it; None where none has a word of it."""
+    order: dict[Support, int] = {"supported": 2, "partly": 1, "unsupported": 0}
+    said = set(tokens(sentence))
+    best: tuple[tuple[float, ...], Span, Support] | None = None
+    for hit in hits:
+        for span in spans(hit):
+            has = set(tokens(span.text))
+            share = sum(weigh(t) for t in said & has)
+            if not share:
+                continue
+            support = check(sentence, span.text, hit.chunk.context)
+            score = (order[support], share, -len(has), -hit.rank)
+            if best is None or score > best[0]:
+                best = (score, span, support)
+    return best and (best[1], best[2])
+
+
+def cited(
+    sentence: str, shown: Sequence[Hit], weigh: Callable[[str], float]
+) -> tuple[str, list[tuple[Span, Support, Author]]]:
+    """A sentence's words and the spans it stands on: the model's own markers where they hold, else the best span that does.
+
+    Markers of passages that were not shown, or that do not support the sentence, are dropped. No spans: it does not stand.
+    """
+    words, named = markers(sentence)
+    found: list[tuple[Span, Support, Author]] = []
+    for number in named:
+        best = best_span(words, [shown[number - 1]], weigh) if 1 <= number <= len(shown) else None
+        if best and best[1] == "supported":
+            found.append((best[0], best[1], "model"))
+    if not found and (best := best_span(words, shown, weigh)) and best[1] == "supported":
+        found.append((best[0], best[1], "attached"))
+    return words, found

@@ -1,0 +1,195 @@
+"""What the gateway's routes share: settings, journal, model server, and the assistants, each opened once."""
+
+import asyncio
+import logging
+import re
+import threading
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import httpx
+from fastapi import Depends, HTTPException, Request
+
+from corpora import UserError, load_profile, profile_names
+from corpora.profile import NAME
+from ingest.manifest import Manifest
+from ingest.settings import Settings
+from serve.champion import champion, versions
+from serve.engine import Engine
+from serve.journal import Journal
+from serve.refusal import Busy
+from serve.schema import Trace
+from serve.tiers import pick_tier
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from ingest.search import Searcher
+    from serve.chain import Assistant
+
+ASKED_AT_ONCE = 16  # questions being answered; more wait their turn
+WAITING = 64  # and more than these are sent away
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """One gateway process. Everything here may be used from any thread."""
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        self.settings, self.journal = settings, journal
+        self.engine = Engine(settings)
+        self.base = pick_tier(settings).base.id
+        self.vllm = httpx.AsyncClient(timeout=httpx.Timeout(None, connect=5), trust_env=False)
+        self._threads = ThreadPoolExecutor(ASKED_AT_ONCE, "ask")
+        self._asked = 0
+        self._searcher: Searcher | None = None
+        self._assistants: dict[str, Assistant] = {}
+        self._opening = threading.RLock()
+
+    def open(self) -> None:
+        """Open everything now, so that the first question waits for nothing; one broken corpus stops no other."""
+        try:
+            self.searcher.embedder.encode(["Loads the model."])
+        except UserError as error:
+            log.warning("%s", error)
+        for corpus in profile_names(self.settings.root):
+            try:
+                self.assistant(corpus)
+            except UserError as error:
+                log.warning("%s: %s", corpus, error)
+
+    async def close(self) -> None:
+        await self.vllm.aclose()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._searcher:
+            self._searcher.close()
+        self.journal.close()
+
+    @property
+    def searcher(self) -> "Searcher":
+        """One search for all assistants, with one embedding model in memory."""
+        from ingest.search import Searcher
+
+        with self._opening:
+            if self._searcher is None:
+                self._searcher = Searcher(self.settings)
+            return self._searcher
+
+    def assistant(self, corpus: str) -> "Assistant":
+        """The assistant of a corpus; opened anew when its profile was edited."""
+        from serve.chain import open_assistant
+
+        profile = load_profile(corpus, self.settings.root)
+        with self._opening:
+            found = self._assistants.get(corpus)
+            if found is None or found.profile != profile:
+                found = open_assistant(corpus, self.settings, self.searcher, self.engine)
+                self._assistants[corpus] = found
+            return found
+
+    def serves(self, model: str) -> bool:
+        """Is it the base, or an adapter that is published: what is passed on to vLLM?"""
+        adapter = re.fullmatch(rf"({NAME.pattern})-v([1-9]\d{{0,8}})", model)
+        return model == self.base or bool(adapter and int(adapter[2]) in versions(self.settings, adapter[1]))
+
+    def models(self) -> list[dict[str, Any]]:
+        """The entries of /v1/models: assistants, and what vLLM serves at this moment."""
+        manifest = Manifest(self.settings.root)
+        try:
+            assistants = [entry for name in profile_names(self.settings.root) if (entry := self._entry(name, manifest))]
+        finally:
+            manifest.close()
+        raw = [_model(name, 0, {"kind": "base" if name == self.base else "adapter"}) for name in self.engine.models()]
+        return assistants + raw
+
+    def _entry(self, name: str, manifest: Manifest) -> dict[str, Any] | None:
+        try:
+            profile = load_profile(name, self.settings.root)
+            serving = champion(self.settings, name)
+        except UserError as error:
+            log.warning("%s is left out: %s", name, error)
+            return None
+        return _model(name, int((profile.folder / "profile.yaml").stat().st_mtime), {
+            "kind": "assistant", "title": profile.title, "description": profile.description,
+            "languages": list(profile.languages), "documents": len(manifest.documents(name)),
+            "adapter": serving.name if serving else None, "examples": profile.serve.examples,
+        })  # fmt: skip
+
+    async def ask(self, corpus: str, question: str, history: Sequence[dict[str, str]], max_tokens: int | None,
+                  key: str) -> AsyncGenerator[str | Trace, None]:  # fmt: skip
+        """Checked pieces of the answer as they come, then its trace, which is on record by then.
+
+        The chain blocks, so it runs in a thread of its own from first to last; leaving the loop early stops it.
+        """
+        if self._asked >= ASKED_AT_ONCE + WAITING:
+            raise Busy
+        loop = asyncio.get_running_loop()
+        told: asyncio.Queue[str | Trace | Exception] = asyncio.Queue()
+        left = threading.Event()
+
+        def tell(item: str | Trace | Exception) -> None:
+            if not left.is_set():
+                loop.call_soon_threadsafe(told.put_nowait, item)
+
+        self._asked += 1
+        try:
+            self._threads.submit(self._answer, corpus, question, history, max_tokens, key, left, tell)
+            item: str | Trace | Exception = ""
+            while not isinstance(item, Trace):
+                item = await told.get()
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            left.set()
+            self._asked -= 1
+
+    def _answer(self, corpus: str, question: str, history: Sequence[dict[str, str]], max_tokens: int | None, key: str,
+                left: threading.Event, tell: Callable[[str | Trace | Exception], None]) -> None:  # fmt: skip
+        if left.is_set():
+            return
+        try:
+            assistant = self.assistant(corpus)
+            longest = assistant.profile.serve.max_tokens  # more would leave the passages no room in the prompt
+            asked = assistant.stream(question, history, max_tokens=min(max_tokens or longest, longest))
+            with closing(cast("Generator[str | Trace, None, None]", asked)) as pieces:
+                for piece in pieces:
+                    if left.is_set():
+                        return
+                    if isinstance(piece, Trace):
+                        piece = piece.model_copy(update={"key": key})
+                        self.journal.add_trace(piece)
+                    tell(piece)
+        except Exception as error:  # goes to whoever asked, in the route
+            tell(error)
+
+
+def shared(request: Request) -> Gateway:
+    found: Gateway = request.app.state.gateway
+    return found
+
+
+def key_of(request: Request) -> str:
+    """The id of the key that this request came with."""
+    return str(request.state.key)
+
+
+Shared = Annotated[Gateway, Depends(shared)]
+Key = Annotated[str, Depends(key_of)]
+
+
+def known_corpus(corpus: str, shared: Shared) -> str:
+    """The corpus of a path; an unknown one is refused before anything is looked up by it."""
+    names = profile_names(shared.settings.root)
+    if corpus not in names:
+        raise HTTPException(404, f"No corpus {corpus[:60]!r}. Known: {', '.join(names)}. See: GET /v1/models")
+    return corpus
+
+
+Corpus = Annotated[str, Depends(known_corpus)]
+
+
+def _model(name: str, created: int, about: dict[str, Any]) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": created, "owned_by": "lectern", "lectern": about}

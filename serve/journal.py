@@ -1,0 +1,89 @@
+"""The journal: who asked what, what was answered and said of it, keys, jobs and who did what. home/journal.sqlite3."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from corpora import UserError
+from serve.database import now
+from serve.jobs import JOBS_SCHEMA, Jobs
+from serve.keys import KEYS_SCHEMA, Keys
+from serve.schema import Feedback, Trace
+
+SCHEMA_VERSION = 1
+RECORDS_SCHEMA = """
+CREATE TABLE traces (
+    id TEXT PRIMARY KEY, corpus TEXT NOT NULL, created TEXT NOT NULL, key TEXT NOT NULL,
+    trace TEXT NOT NULL
+);
+CREATE INDEX traces_corpus ON traces(corpus, created);
+CREATE TABLE feedback (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
+    trace TEXT NOT NULL REFERENCES traces(id), key TEXT NOT NULL, created TEXT NOT NULL,
+    feedback TEXT NOT NULL
+);
+CREATE INDEX feedback_trace ON feedback(trace, key);
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY, time TEXT NOT NULL, key TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL
+)
+"""
+SCHEMA = ";".join((KEYS_SCHEMA, JOBS_SCHEMA, RECORDS_SCHEMA))
+
+
+class Journal(Keys, Jobs):
+    """Everything that serving must remember, in one file that gateway, worker and commands open together."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        super().__init__(root / "journal.sqlite3", SCHEMA, SCHEMA_VERSION)
+
+    def add_trace(self, trace: Trace) -> None:
+        with self.writing() as db:
+            db.execute("INSERT INTO traces VALUES (?, ?, ?, ?, ?)",
+                       (trace.id, trace.corpus, trace.created, trace.key, trace.model_dump_json()))  # fmt: skip
+
+    def trace(self, trace_id: str) -> Trace | None:
+        row = self.row("SELECT trace FROM traces WHERE id = ?", (trace_id,))
+        return Trace.model_validate_json(row["trace"]) if row else None
+
+    def traces(self, corpus: str, limit: int = 1000) -> list[Trace]:
+        """The newest traces of a corpus, newest first."""
+        rows = self.rows("SELECT trace FROM traces WHERE corpus = ? ORDER BY rowid DESC LIMIT ?", (corpus, limit))
+        return [Trace.model_validate_json(row["trace"]) for row in rows]
+
+    def add_feedback(self, feedback: Feedback, key: str = "") -> str:
+        """Store it and return its id. Raises `UserError` where its trace is unknown."""
+        feedback_id = secrets.token_hex(8)
+        with self.writing() as db:
+            if db.execute("SELECT 1 FROM traces WHERE id = ?", (feedback.trace_id,)).fetchone() is None:
+                raise UserError(
+                    f"No answer {feedback.trace_id!r} is on record.", "Send the trace_id that came with an answer."
+                )
+            db.execute("INSERT INTO feedback (id, trace, key, created, feedback) VALUES (?, ?, ?, ?, ?)",
+                       (feedback_id, feedback.trace_id, key, now(), feedback.model_dump_json()))  # fmt: skip
+        return feedback_id
+
+    def feedback(self, corpus: str) -> list[tuple[Feedback, Trace]]:
+        """What each person last said of each answer of a corpus, oldest first."""
+        rows = self.rows(
+            "SELECT f.feedback, t.trace FROM feedback f JOIN traces t ON t.id = f.trace WHERE t.corpus = ? "
+            "AND f.number = (SELECT max(g.number) FROM feedback g WHERE g.trace = f.trace AND g.key = f.key) "
+            "ORDER BY f.number",
+            (corpus,),
+        )
+        return [(Feedback.model_validate_json(r["feedback"]), Trace.model_validate_json(r["trace"])) for r in rows]
+
+    def audit(self, key: str, action: str, subject: str = "") -> None:
+        """Note who did what to which thing; never what was asked or written."""
+        with self.writing() as db:
+            db.execute(
+                "INSERT INTO audit (time, key, action, subject) VALUES (?, ?, ?, ?)",
+                (now(), key, action, subject[:200]),
+            )
+
+    def audited(self, limit: int = 1000) -> list[dict[str, Any]]:
+        """The newest entries, newest first: time, key, action, subject."""
+        return [
+            dict(r)
+            for r in self.rows("SELECT time, key, action, subject FROM audit ORDER BY number DESC LIMIT ?", (limit,))
+        ]

@@ -1,0 +1,36 @@
+"""What is said beside an answer when it is not a model's checked answer: why it quotes, why it refuses."""
+
+NOTICES = {
+    "asked": {
+        "en": "Quoted from the documents, word for word.",
+        "zh": "以下逐字引自文件。",
+    },
+    "down": {
+        "en": "The language model is not running, so this is quoted from the documents, word for word.",
+        "zh": "语言模型没有运行，以下逐字引自文件。",
+    },
+    "unread": {
+        "en": "The language model in use does not read this language, so this is quoted from the documents, word for word.",
+        "zh": "当前的语言模型不懂中文，以下逐字引自文件。",
+    },
+    "unchecked": {
+        "en": "The language model's answer did not stand up to the citation check, so this is quoted from the documents, word for word.",
+        "zh": "语言模型的回答没有通过引文核对，以下逐字引自文件。",
+    },
+    "long": {
+        "en": "No passage fits beside this question in the model's prompt, so this is quoted from the documents, word for word.",
+        "zh": "问题太长，提示中放不下任何段落，以下逐字引自文件。",
+    },
+    "cut": {
+        "en": "The language model stopped in the middle; what stands here was checked.",
+        "zh": "语言模型中途停止；以上内容均已核对。",
+    },
+    "refused-silent": {
+        "en": "Too little in the documents bears on the question.",
+        "zh": "文件中与这个问题有关的内容太少。",
+    },
+    "refused-model": {
+        "en": "The language model found no answer in the passages.",
+        "zh": "语言模型在这些段落中没有找到答案。",
+    },
+}

@@ -1,0 +1,89 @@
+"""What must lie ready before the first answer: models unpacked, the shipped corpora indexed.
+
+Run: python -m serve.prepare models, or: python -m serve.prepare index. It is a process of its own so that the weights
+that it loads do not stay in the supervisor's memory.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from corpora import UserError, load_profile, profile_names
+from ingest import console
+from ingest.settings import Settings
+from serve.models import ensure
+from serve.tiers import pick_tier
+
+if TYPE_CHECKING:
+    from ingest.index import Index
+    from ingest.schema import FileReport
+
+EVERY = 5.0  # seconds between two lines of progress where there is no terminal to draw a bar on
+
+
+def main(argv: Sequence[str]) -> int:
+    settings = Settings()
+    try:
+        if list(argv) == ["models"]:
+            tier = pick_tier(settings)
+            for ref in filter(None, (tier.base, tier.embedder, tier.reranker)):
+                ensure(ref, settings, say)
+            return console.DONE
+        if list(argv) == ["index"]:
+            return index(settings)
+    except UserError as error:
+        say(str(error))
+        return console.REFUSED
+    except KeyboardInterrupt:
+        return console.INTERRUPTED
+    say("Run: python -m serve.prepare models, or: python -m serve.prepare index")
+    return console.REFUSED
+
+
+def index(settings: Settings) -> int:
+    """Index the shipped corpora's own documents; one that cannot be indexed does not stop the others."""
+    from ingest.embed import open_embedder
+    from ingest.index import Index
+
+    embedder = open_embedder(settings)
+    code = console.DONE
+    for name in profile_names():
+        try:
+            profile = load_profile(name, settings.root)
+            reports = add(Index(name, settings, embedder), profile.title)
+        except UserError as error:
+            say(f"{name}: {error}")
+            code = console.SOME_FAILED
+            continue
+        failed = [report for report in reports if report.status == "failed"]
+        changed = [report for report in reports if report.status in ("added", "updated")]
+        chunks = f", {sum(report.chunks for report in changed)} chunks" if changed else ""
+        say(f"{name}: {len(reports)} files, {len(changed)} new or changed{chunks}")
+        for report in failed:
+            say(f"{name}: {report.path}: {report.reason}")
+            code = console.SOME_FAILED
+    return code
+
+
+def add(index: "Index", title: str) -> "list[FileReport]":
+    shown = time.monotonic()
+    with console.progress(f"Indexing {title}", 1) as advance:
+
+        def on_file(report: "FileReport", done: int, total: int) -> None:
+            nonlocal shown
+            advance(1 / total, f"{done}/{total}")
+            if not sys.stderr.isatty() and time.monotonic() - shown > EVERY:
+                shown = time.monotonic()
+                say(f"{index.corpus}: {done} of {total} files …")
+
+        return index.add(index.profile.sources, on_file=on_file)
+
+
+def say(sentence: str) -> None:
+    sys.stdout.write(f"  {sentence}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

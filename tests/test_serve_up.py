@@ -1,0 +1,87 @@
+"""The whole of it, running: what `serve up` started, what happens when a part dies, and what `serve doctor` says."""
+
+import json
+import os
+import signal
+import stat
+import time
+
+import httpx
+import pytest
+
+
+def until(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.5)
+
+
+def test_everything_is_up_and_the_key_is_its_owners_alone(stack):
+    health = httpx.get(f"{stack.api}/health").json()
+    assert health["status"] == "ok"
+    assert health["model"] == {"up": True, "name": "SmolLM2-135M-Instruct"}
+    assert health["chroma"] is True
+    assert httpx.get(f"{stack.page}/_stcore/health").text == "ok"
+    assert stat.S_IMODE((stack.home / "local.key").stat().st_mode) == 0o600
+    said = (stack.home / "run" / "supervisor.log").read_text()
+    assert "Asking maintenance:" in said
+    assert f"{stack.page}/?token=" in said
+    assert json.loads((stack.home / "machine.json").read_text())["embedder"] == "all-MiniLM-L6-v2"
+
+
+def test_a_second_up_shows_the_addresses_and_starts_nothing(stack):
+    before = (stack.home / "run" / "vllm.pid").read_text()
+    again = stack.command("serve", "up")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.startswith("Lectern is already up")
+    assert f"{stack.api}/v1" in again.stdout
+    assert (stack.home / "run" / "vllm.pid").read_text() == before
+
+
+def test_ask_through_the_gateway_is_the_answer_of_its_trace(stack):
+    done = stack.command("serve", "ask", "maintenance", "What does fault code SC-A04 mean?", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["citations"] and answer["answer"]
+    assert set(answer) >= {"answer", "citations", "refused", "mode", "model", "timings"}
+
+
+@pytest.mark.parametrize("arguments", [["ask", "nowhere", "Why?"], ["ask", "maintenance", " "],
+                                       ["ask", "maintenance", "x" * 50_000], ["model", "get", "nowhere"],
+                                       ["key", "revoke", "nobody"]])  # fmt: skip
+def test_a_refused_input_is_one_sentence(stack, arguments):
+    done = stack.command("serve", *arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_doctor_finds_nothing_wrong(stack):
+    done = stack.command("serve", "doctor", "--json")
+    found = json.loads(done.stdout)
+    assert found["wrong"] == []
+    assert done.returncode == 0
+    assert all(state.endswith("up") for state in found["services"].values())
+
+
+def test_a_key_made_here_opens_the_gateway_until_it_is_revoked(stack):
+    key = stack.command("serve", "key", "create", "a test").stdout.strip()
+    headers = {"Authorization": f"Bearer {key}"}
+    assert httpx.get(f"{stack.api}/v1/models", headers=headers).status_code == 200
+    rows = json.loads(stack.command("serve", "key", "list", "--json").stdout)
+    (row,) = [row for row in rows if row["name"] == "a test"]
+    assert stack.command("serve", "key", "revoke", row["id"]).returncode == 0
+    assert httpx.get(f"{stack.api}/v1/models", headers=headers).status_code == 401
+
+
+def test_killed_vllm_means_quoting_answers_until_it_is_back(stack):
+    pid = int((stack.home / "run" / "vllm.pid").read_text())
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not httpx.get(f"{stack.api}/health").json()["model"]["up"], 20)
+    done = stack.command("serve", "ask", "maintenance", "What does fault code SC-A04 mean?", "--json")
+    answer = json.loads(done.stdout)
+    assert answer["mode"] == "extractive"
+    assert answer["citations"] and answer["notice"]
+    until(lambda: httpx.get(f"{stack.api}/health").json()["model"]["up"], 300)
+    assert int((stack.home / "run" / "vllm.pid").read_text()) != pid

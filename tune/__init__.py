@@ -1,0 +1,1 @@
+"""Documents and feedback in, a measured adapter out."""

@@ -1,0 +1,90 @@
+"""The base model as training sees it: its folder, its hash, its tokenizer, and which settings fit this machine."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.settings import Settings
+from serve.models import Say, ensure
+from serve.tiers import Tier
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+EDGE = 2**20  # bytes at each end of a weights file that its hash covers: a changed model differs there or in its header
+WHOLE = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+
+
+def base_folder(tier: Tier, settings: Settings, say: Say) -> Path:
+    return ensure(tier.base, settings, say)
+
+
+def base_hash(folder: Path) -> str:
+    """SHA-256 over names, sizes, small files whole and both ends of the weights: seconds even for 60 GB."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        if file.name in WHOLE:
+            digest.update(f"{file.name}\0".encode() + file.read_bytes())
+        elif file.suffix == ".safetensors":
+            size = file.stat().st_size
+            digest.update(f"{file.name}\0{size}\0".encode())
+            with file.open("rb") as weights:
+                digest.update(weights.read(EDGE))
+                weights.seek(max(0, size - EDGE))
+                digest.update(weights.read(EDGE))
+    return digest.hexdigest()
+
+
+def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def load_model(folder: Path) -> "PreTrainedModel":
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    kind = getattr(torch, precision())
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=kind, local_files_only=True, attn_implementation="sdpa")
+
+
+def precision() -> str:
+    """What the frozen weights are held and computed in."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    return "float32"
+
+
+def trainer_settings() -> dict[str, Any]:
+    """What of TRL's arguments depends on the machine."""
+    kind = precision()
+    gpu = kind != "float32"
+    return {
+        "use_cpu": not gpu,
+        "bf16": kind == "bfloat16",
+        "fp16": kind == "float16",
+        "dataloader_pin_memory": gpu,
+        # On a GPU memory is short and time is not: activations are computed again in the backward pass.
+        "gradient_checkpointing": gpu,
+    }
+
+
+def quiet() -> None:
+    """Keep the libraries' own bars and hints out of a log that people read."""
+    import logging
+    import warnings
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    for name in ("bitsandbytes", "torch.distributed", "accelerate", "trl", "peft"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"(torch|trl|peft|transformers|accelerate)\b")
+    from datasets.utils.logging import disable_progress_bar
+    from transformers.utils import logging as transformers_logging
+
+    disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()

@@ -1,0 +1,51 @@
+"""Cards: what a set of rows, or an adapter, was made from, for a person to read."""
+
+from typing import TYPE_CHECKING
+
+from tune.schema import Adapter
+
+if TYPE_CHECKING:
+    from tune.data import Data
+
+
+def data_card(data: "Data", base: str) -> str:
+    lines = [
+        f"# Training rows of {data.corpus}",
+        "",
+        f"{data.rows} examples, {data.refusals} of them refusals, and {sum(data.pairs.values())} preference pairs, made from the index by",
+        f"`tune data {data.corpus} --rows {data.rows_asked} --seed {data.seed}` for {base}.",
+        "",
+        f"Held out, in no row: {', '.join(data.held_out) or 'nothing'}.",
+        "",
+        *_table("Examples by kind of question", data.kinds),
+        *_table("Examples by document", data.documents),
+        *_table("Preference pairs by source", data.pairs),
+        *_table("Dropped, by reason", data.dropped),
+        *_table("Examples by tokens, from", data.histogram),
+        f"SHA-256 of sft.jsonl {data.sft_hash}  ",
+        f"SHA-256 of dpo.jsonl {data.dpo_hash}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def adapter_card(adapter: Adapter) -> str:
+    taught = "preferred and rejected answers" if adapter.kind == "dpo" else "cited answers and refusals"
+    parent = f", going on from version {adapter.parent}" if adapter.parent else ""
+    settings = "\n".join(f"| {name} | {value} |" for name, value in adapter.settings.items())
+    return f"""# {adapter.corpus}, adapter version {adapter.version}
+
+A LoRA adapter for {adapter.base}, trained on {adapter.rows} rows of {taught} from the documents of {adapter.corpus}{parent}.
+Last loss {adapter.loss:.4f}. Made {adapter.created} by `tune {adapter.kind} {adapter.corpus}`.
+
+It answers under the prompt that Lectern serves with, and on that base alone: manifest.json holds the hashes of both.
+
+| setting | value |
+| --- | --- |
+{settings}
+"""
+
+
+def _table(title: str, counts: dict[str, int]) -> list[str]:
+    if not counts:
+        return []
+    return [f"| {title} | |", "| --- | --- |", *(f"| {name} | {count} |" for name, count in counts.items()), ""]

@@ -1,0 +1,197 @@
+"""The command `tune`.  Run: tune sft maintenance"""
+
+import os
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ingest import console
+
+if TYPE_CHECKING:
+    from serve.champion import Promotion
+    from tune.data import Data
+    from tune.talk import Talk
+    from tune.train import Request, Trained
+
+
+def make_parser() -> ArgumentParser:
+    parser = ArgumentParser("tune", description="Documents and feedback in, a measured adapter out.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    p = commands.add_parser("data", help="examples and preference pairs from the index and from feedback")
+    p.add_argument("corpus")
+    p.add_argument("--rows", type=at_least_one, default=0, metavar="N", help="how many examples at most (600)")
+    p.add_argument("--seed", type=int, default=0, help="another one asks other questions (0)")
+    p.set_defaults(run=data)
+
+    for kind, about in (("sft", "train on cited answers and refusals"), ("dpo", "train further on preferences")):
+        p = commands.add_parser(kind, help=f"{about}; publishes a new version")
+        p.add_argument("corpus")
+        p.add_argument("--max-steps", type=at_least_one, default=0, metavar="N", help="stop after N steps of 8 rows")
+        p.add_argument("--rows", type=at_least_one, default=0, metavar="N", help="train on the first N rows alone")
+        p.add_argument("--resume", action="store_true", help="go on with the last interrupted run")
+        p.set_defaults(run=sft if kind == "sft" else dpo)
+
+    p = commands.add_parser("eval", help="measure base, adapter and quoting on the held-out questions")
+    p.add_argument("corpus")
+    p.add_argument("--adapter", type=at_least_one, metavar="N", help="which version (the champion, else the newest)")
+    p.add_argument("--limit", type=at_least_one, default=0, metavar="N", help="a sample of N questions")
+    p.add_argument("--lang", choices=("zh", "en"), help="questions in this language alone")
+    p.set_defaults(run=evaluate)
+
+    p = commands.add_parser("promote", help="serve an adapter version")
+    p.add_argument("corpus")
+    p.add_argument("version", type=at_least_one, nargs="?", help="the newest where left out")
+    p.set_defaults(run=promote)
+    p = commands.add_parser("rollback", help="serve the adapter before this one, or the base alone")
+    p.add_argument("corpus")
+    p.set_defaults(run=rollback)
+    p = commands.add_parser("ls", help="the published versions, and which is served")
+    p.add_argument("corpus")
+    p.set_defaults(run=ls)
+
+    for command in commands.choices.values():
+        command.add_argument("--json", action="store_true", help="for machines")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    # Threads that wait by spinning starve each other when the model server computes beside us: 20 times slower, measured.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    return console.run(make_parser(), argv)
+
+
+def at_least_one(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 10**9:
+        raise ArgumentTypeError(f"{text!r} is no whole number from 1 up")
+    return int(text)
+
+
+def talk(args: Namespace) -> "Talk":
+    """How this command tells its progress: on stderr where stdout is for a machine."""
+    from tune.talk import Talk
+
+    return Talk(lambda line: print(line, file=sys.stderr if args.json else sys.stdout, flush=True), for_machine=args.json)
+
+
+def data(args: Namespace) -> int:
+    from ingest.settings import Settings
+    from tune.data import ROWS, data_folder, make_data
+
+    settings = Settings()
+    made, shown = make_data(settings, args.corpus, args.rows or ROWS, args.seed, talk(args))
+    folder = data_folder(settings, args.corpus)
+    if args.json:
+        console.print_json({**made.model_dump(), "folder": str(folder)})
+        return console.DONE
+    print(f"\nOne example, with what is trained on between ⟦ and ⟧:\n{shown}\n")
+    print_histogram(made)
+    print(f"{made.rows} examples ({made.refusals} refusals), {sum(made.pairs.values())} preference pairs in {folder}. See its card.md.")
+    print(f"Next: tune sft {args.corpus}")
+    return console.DONE
+
+
+def print_histogram(made: "Data") -> None:
+    most = max(made.histogram.values())
+    for low, count in made.histogram.items():
+        print(f"{low:>6} tokens and up  {'█' * max(1, round(40 * count / most))} {count}")
+
+
+def sft(args: Namespace) -> int:
+    from ingest.settings import Settings
+    from tune.sft import sft as train
+
+    return published(args, train(Settings(), requested(args), talk(args)))
+
+
+def dpo(args: Namespace) -> int:
+    from ingest.settings import Settings
+    from tune.dpo import dpo as train
+
+    return published(args, train(Settings(), requested(args), talk(args)))
+
+
+def requested(args: Namespace) -> "Request":
+    from tune.train import Request
+
+    return Request(args.corpus, args.max_steps, args.rows, args.resume)
+
+
+def published(args: Namespace, done: "Trained") -> int:
+    if args.json:
+        console.print_json({**done.adapter.model_dump(), "run": str(done.run.folder)})
+    else:
+        print(f"Version {done.adapter.version} of {args.corpus} is published, last loss {done.adapter.loss:.3f}.")
+        print(f"Next: tune promote {args.corpus}")
+    return console.DONE
+
+
+def evaluate(args: Namespace) -> int:
+    from ingest.settings import Settings
+    from tune.evaluate import evaluate as measure
+
+    report, file = measure(Settings(), args.corpus, args.adapter, args.lang, args.limit, talk(args))
+    if args.json:
+        console.print_json(report)
+    else:
+        print_report(report)
+        print(f"Every answer: {file}")
+    return console.DONE
+
+
+def print_report(report: dict[str, Any]) -> None:
+    print(f"{'':12} correct  citation F1    refusal  false    unsup-   quoted  questions")
+    print(f"{'':12}          model  shown   F1       refusal  ported")
+    for name, figures in report.items():
+        if isinstance(figures, str):
+            print(f"{name:12} {figures}")
+            continue
+        f1 = figures["citation_f1"]
+        print(f"{name:12} {figures['correctness']:.3f}    {f1['model']:.3f}  {f1['shown']:.3f}   {figures['refusal_f1']:.3f}    "
+              f"{figures['false_refusal']:.3f}    {figures['unsupported']:.3f}    {figures['quoted']:.3f}   {figures['n']}")  # fmt: skip
+
+
+def promote(args: Namespace) -> int:
+    from ingest.settings import Settings
+    from tune.promote import promote as choose
+
+    return switched(args, choose(Settings(), args.corpus, args.version))
+
+
+def rollback(args: Namespace) -> int:
+    from ingest.settings import Settings
+    from tune.promote import rollback as choose
+
+    return switched(args, choose(Settings(), args.corpus))
+
+
+def switched(args: Namespace, done: "Promotion") -> int:
+    if args.json:
+        console.print_json(done.model_dump())
+    else:
+        print(f"{done.notice}\nTry: serve ask {args.corpus} QUESTION")
+    return console.DONE
+
+
+def ls(args: Namespace) -> int:
+    from corpora import load_profile
+    from ingest.settings import Settings
+    from serve.champion import champion
+    from tune.registry import adapters
+
+    settings = Settings()
+    load_profile(args.corpus, settings.root)
+    best = champion(settings, args.corpus)
+    serving = best.version if best else None
+    rows = [{**a.model_dump(), "champion": a.version == serving} for a in adapters(settings, args.corpus)]
+    if args.json:
+        console.print_json(rows)
+        return console.DONE
+    for row in rows:
+        parent = f" from {row['parent']}" if row["parent"] else ""
+        print(f"{'*' if row['champion'] else ' '} {row['version']:>3}  {row['kind']}{parent}  {row['base']}  {row['rows']} rows  "
+              f"loss {row['loss']:.3f}  {row['created']}")  # fmt: skip
+    print("* is served." if best else f"The base alone is served. Choose one: tune promote {args.corpus} VERSION" if rows
+          else f"{args.corpus} has no adapters. Make one: tune sft {args.corpus}")  # fmt: skip
+    return console.DONE

@@ -1,0 +1,188 @@
+"""The rows of a corpus on disk: home/runs/data/CORPUS/{sft.jsonl, dpo.jsonl, data.json, card.md}.  Run: tune data maintenance"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from corpora import Profile, UserError
+from ingest.locks import lock
+from ingest.settings import Settings
+from serve.chain import Assistant, open_assistant
+from serve.journal import Journal
+from serve.prompt import template_hash
+from tune.base import base_folder, load_tokenizer
+from tune.card import data_card
+from tune.examples import make_examples
+from tune.heldout import held_out_versions
+from tune.labels import decoded, encode
+from tune.pairs import feedback_pairs, mistake_pairs
+from tune.schema import Example, PreferencePair
+from tune.talk import Talk
+
+ROWS = 600  # examples; on two cores some 600 rows of the small tier train in about an hour
+MISTAKES = 200  # deliberate mistakes among the preference pairs
+BUCKET = 64  # tokens a line of the histogram stands for
+Row = TypeVar("Row", bound=BaseModel)
+
+
+class Data(BaseModel):
+    """data.json: what the rows were made from, and what they are."""
+
+    corpus: str
+    stamp: dict[str, str]  # hashes of what they depend on; one that differs makes them stale
+    rows_asked: int
+    seed: int
+    rows: int
+    refusals: int
+    kinds: dict[str, int]
+    documents: dict[str, int]
+    held_out: list[str]
+    dropped: dict[str, int]
+    pairs: dict[str, int]  # by source
+    tokens: dict[str, int]  # shortest, median, longest
+    histogram: dict[str, int]  # rows by tokens
+    sft_hash: str
+    dpo_hash: str
+
+
+def data_folder(settings: Settings, corpus: str) -> Path:
+    return settings.root / "runs" / "data" / corpus
+
+
+def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk) -> tuple[Data, str]:
+    """Make and write the rows of a corpus; returns what they are, and one of them as the model sees it."""
+    import torch
+
+    assistant = open_assistant(corpus, settings)
+    base = base_folder(assistant.tier, settings, talk.say)
+    folder = data_folder(settings, corpus)
+    with lock(folder.with_suffix(".lock"), f"The training rows of {corpus}"):
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # one short question at a time: more threads only wait for each other
+        try:
+            harvest = make_examples(assistant, rows, seed, talk)
+        finally:
+            torch.set_num_threads(threads)
+        if not harvest.taught:
+            reasons = ", ".join(f"{n} {reason}" for reason, n in harvest.dropped.most_common(3))
+            raise UserError(f"No training row of {corpus} came out ({reasons}).", f"See what is indexed: ingest list {corpus}")
+        held = held_out_versions(assistant.profile, assistant.searcher.manifest)
+        pairs = feedback_pairs(assistant, held, harvest.dropped) + mistake_pairs(harvest.taught, MISTAKES, seed)
+        examples = [row.example for row in harvest.taught]
+        tokenizer = load_tokenizer(base)
+        length = assistant.tier.prompt_budget
+        encoded = [encode(tokenizer, e.id, e.prompt, e.completion, length) for e in examples]
+        lengths = sorted(len(row.ids) for row in encoded)
+        sft, dpo = _jsonl(examples), _jsonl(pairs)
+        data = Data(
+            corpus=corpus, stamp=stamp(assistant), rows_asked=rows, seed=seed, rows=len(examples),
+            refusals=sum(not e.answerable for e in examples), kinds=_counts(e.kind for e in examples),
+            documents=_counts(e.document for e in examples), held_out=harvest.held_out, dropped=dict(harvest.dropped),
+            pairs=_counts(p.source for p in pairs), tokens={"shortest": lengths[0], "median": lengths[len(lengths) // 2],
+            "longest": lengths[-1]}, histogram=_counts(f"{n // BUCKET * BUCKET}" for n in lengths),
+            sft_hash=hashlib.sha256(sft).hexdigest(), dpo_hash=hashlib.sha256(dpo).hexdigest(),
+        )  # fmt: skip
+        _write(folder, {"sft.jsonl": sft, "dpo.jsonl": dpo, "card.md": data_card(data, assistant.tier.base.id).encode(),
+                        "data.json": data.model_dump_json(indent=2).encode()})  # fmt: skip
+    return data, decoded(tokenizer, encoded[0])
+
+
+def stamp(assistant: Assistant) -> dict[str, str]:
+    """Hashes of everything that the rows depend on, each under the name that a person would give the reason."""
+    settings, profile, tier = assistant.settings, assistant.profile, assistant.tier
+    documents = assistant.searcher.manifest.documents(profile.name)
+    return {
+        "the index": _hash(sorted((d["document"], d["version"]) for d in documents)),
+        "the profile": _hash(_taught_by(profile)),
+        "the prompt": _hash([template_hash(settings.models / tier.base.id), tier.prompt_budget]),
+        "the base": tier.base.id,
+        "the feedback": _hash(_feedback(settings, profile.name)),
+    }
+
+
+def fresh_data(settings: Settings, corpus: str, talk: Talk) -> Data:
+    """The rows as they are, or made anew where there are none or what they depend on has changed."""
+    assistant = open_assistant(corpus, settings)
+    base_folder(assistant.tier, settings, talk.say)
+    try:
+        data = read_data(settings, corpus)
+        now = stamp(assistant)
+        changed = [reason for reason in now if data.stamp.get(reason) != now[reason]]
+    except UserError:
+        data, changed = None, []
+    finally:
+        assistant.searcher.close()
+    if data and not changed:
+        return data
+    talk.say(f"Making training rows of {corpus}" + (f": {' and '.join(changed)} changed" if changed else "") + " …")
+    rows, seed = (data.rows_asked, data.seed) if data else (ROWS, 0)
+    return make_data(settings, corpus, rows, seed, talk)[0]
+
+
+def read_data(settings: Settings, corpus: str) -> Data:
+    file = data_folder(settings, corpus) / "data.json"
+    try:
+        return Data.model_validate_json(file.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        raise UserError(f"There are no training rows of {corpus}.", f"Make them: tune data {corpus}") from None
+
+
+def read_examples(settings: Settings, corpus: str) -> list[Example]:
+    return _read(data_folder(settings, corpus) / "sft.jsonl", Example)
+
+
+def read_pairs(settings: Settings, corpus: str) -> list[PreferencePair]:
+    return _read(data_folder(settings, corpus) / "dpo.jsonl", PreferencePair)
+
+
+def _read(file: Path, kind: type[Row]) -> list[Row]:
+    rows = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            rows.append(kind.model_validate_json(line))
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise UserError(f"{file}, line {number}: {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}.",
+                            "Make the rows anew: tune data CORPUS") from None  # fmt: skip
+    return rows
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    """Each file by rename; data.json last, so that it never describes rows that are not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        part = folder / f"{name}.part"
+        part.write_bytes(data)
+        part.replace(folder / name)
+
+
+def _jsonl(rows: Sequence[BaseModel]) -> bytes:
+    return "".join(f"{row.model_dump_json()}\n" for row in rows).encode()
+
+
+def _taught_by(profile: Profile) -> dict[str, Any]:
+    return {"serve": profile.serve.model_dump(exclude={"examples", "mode", "refuse_below"}), "held_out": profile.tune.held_out,
+            "dense_weight": profile.ingest.dense_weight}  # fmt: skip
+
+
+def _feedback(settings: Settings, corpus: str) -> list[str]:
+    if not (settings.root / "journal.sqlite3").is_file():
+        return []
+    journal = Journal(settings.root)
+    try:
+        return [f.model_dump_json() for f, _ in journal.feedback(corpus)]
+    finally:
+        journal.close()
+
+
+def _hash(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _counts(names: Any) -> dict[str, int]:
+    return dict(sorted(Counter(names).items(), key=lambda pair: (len(pair[0]) if pair[0].isdigit() else 0, pair[0])))

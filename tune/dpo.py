@@ -1,0 +1,104 @@
+"""Train an adapter further on preferred and rejected answers, against the policy that SFT made.  Run: tune dpo maintenance"""
+
+from typing import TYPE_CHECKING, Any
+
+from datasets import Dataset
+from peft import PeftModel
+from trl import DPOConfig, DPOTrainer
+
+from corpora import UserError
+from ingest.settings import Settings
+from tune.base import load_model, load_tokenizer, quiet
+from tune.data import fresh_data, read_pairs
+from tune.labels import check_labels, encode
+from tune.progress import Progress
+from tune.registry import adapter_folder, adapters
+from tune.run import Run
+from tune.schema import Adapter, PreferencePair
+from tune.talk import Talk
+from tune.train import Request, Trained, arguments, carry_out, prepare
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+FEWEST = 30  # pairs; fewer teach their own wording and nothing else
+BETA = 0.1  # how far the policy may drift from SFT's; a smaller one lets it go further
+ANCHOR = 0.2  # weight of plain learning of the chosen answer, so that both do not become unlikely together
+
+
+def dpo(settings: Settings, request: Request, talk: Talk) -> Trained:
+    """Train the newest SFT adapter on the corpus's preference pairs and publish a new version."""
+    quiet()
+    parent = newest_sft(settings, request.corpus)
+    if not request.resume:
+        there = sum(fresh_data(settings, request.corpus, talk).pairs.values())
+        refuse_few(request.corpus, min(there, request.rows or there))
+    run = prepare(settings, request, "dpo", parent.version, talk)
+    plan = run.plan
+    pairs = read_pairs(settings, plan.corpus)[: plan.rows]
+    refuse_stale(parent, plan.template_hash, plan.base_hash)
+    tokenizer = load_tokenizer(settings.models / plan.base)
+    lengths = [length for pair in pairs for length in _lengths(tokenizer, pair, plan.max_length)]
+    mean = sum(lengths) / len(lengths)
+    talk.say(f"{len(pairs)} pairs, {mean:.0f} tokens a prompt and answer on average; going on from version {plan.parent}")
+    progress = Progress(run, 2 * mean, talk)
+    trainer = make_trainer(settings, run, pairs, tokenizer, progress)
+    check_batches(trainer, tokenizer, pairs)
+    return carry_out(settings, run, trainer, progress, talk)
+
+
+def make_trainer(settings: Settings, run: Run, pairs: list[PreferencePair], tokenizer: "PreTrainedTokenizerBase",
+                 progress: Progress) -> DPOTrainer:  # fmt: skip
+    plan = run.plan
+    assert plan.parent is not None  # `dpo` sets it
+    # A trainable adapter and no peft_config: TRL then freezes a copy of it as the reference. With a peft_config the
+    # reference would be the bare base.
+    start = adapter_folder(settings, plan.corpus, plan.parent)
+    model = PeftModel.from_pretrained(load_model(settings.models / plan.base), str(start), is_trainable=True)
+    config = DPOConfig(beta=BETA, loss_type=["sigmoid", "sft"], loss_weights=[1.0, ANCHOR], **arguments(run))
+    dataset = Dataset.from_list([pair.model_dump(include={"prompt", "chosen", "rejected"}) for pair in pairs])
+    trainer = DPOTrainer(model=model, args=config, train_dataset=dataset, processing_class=tokenizer, callbacks=[progress])
+    assert list(model.peft_config) == ["default", "ref"]
+    prepared = trainer.train_dataset
+    assert isinstance(prepared, Dataset)
+    trainer.train_dataset = prepared.map(lambda row: _to_eos(row, tokenizer.eos_token_id))
+    return trainer
+
+
+def _to_eos(row: dict[str, Any], eos: Any) -> dict[str, Any]:
+    """Both answers up to EOS: the template's line break after it is nothing to prefer."""
+    return {name: row[name][: row[name].index(eos) + 1] for name in ("chosen_ids", "rejected_ids")}
+
+
+def check_batches(trainer: DPOTrainer, tokenizer: "PreTrainedTokenizerBase", pairs: list[PreferencePair]) -> None:
+    """Every pair is there, and what is compared are the answers and EOS, in full."""
+    prepared = trainer.train_dataset
+    assert isinstance(prepared, Dataset) and len(prepared) == len(pairs)
+    for row, pair in zip(prepared, pairs, strict=True):
+        batch = trainer.data_collator([row])
+        for at, answer in enumerate((pair.chosen, pair.rejected)):
+            labels = batch["input_ids"][at][batch["completion_mask"][at].bool()].tolist()
+            check_labels(tokenizer, pair.id, labels, answer)
+
+
+def newest_sft(settings: Settings, corpus: str) -> Adapter:
+    found = [adapter for adapter in adapters(settings, corpus) if adapter.kind == "sft"]
+    if not found:
+        raise UserError(f"DPO goes on from an SFT adapter, and {corpus} has none.", f"Make one: tune sft {corpus}")
+    return found[-1]
+
+
+def refuse_few(corpus: str, pairs: int) -> None:
+    if pairs < FEWEST:
+        raise UserError(f"{corpus} has {pairs} preference pairs; DPO needs {FEWEST}, so {FEWEST - pairs} are missing.",
+                        f"Collect corrections in the chat, or make more rows: tune data {corpus} --rows N")  # fmt: skip
+
+
+def refuse_stale(parent: Adapter, template: str, base: str) -> None:
+    if parent.template_hash != template or parent.base_hash != base:
+        raise UserError(f"Version {parent.version} of {parent.corpus} was trained with another prompt or base than are served now.",
+                        f"Train it anew: tune sft {parent.corpus}")  # fmt: skip
+
+
+def _lengths(tokenizer: "PreTrainedTokenizerBase", pair: PreferencePair, most: int) -> list[int]:
+    return [len(encode(tokenizer, pair.id, pair.prompt, answer, most).ids) for answer in (pair.chosen, pair.rejected)]

@@ -1,0 +1,193 @@
+"""Measure a corpus on its held-out questions, through the running vLLM and serving's chain.  Run: tune eval maintenance"""
+
+import json
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from corpora import UserError
+from ingest.language import language
+from ingest.settings import Settings
+from serve.chain import Assistant, open_assistant
+from serve.champion import champion, versions
+from serve.cite import MARKER, check, markers
+from serve.engine import Engine
+from serve.generate import ModelGone, generate
+from serve.prompt import REFUSAL
+from serve.schema import Trace
+from serve.sentences import complete_sentences
+from tune.gold import Gold, held_out_gold
+from tune.metrics import Outcome, is_correct, measure
+from tune.registry import adapter_folder, read_adapter
+from tune.shown import shown_hits
+from tune.talk import Talk
+
+SYSTEMS = ("base", "base+rag", "adapter", "adapter+rag", "extractive")
+AT_ONCE = 8  # questions in flight; vLLM answers them together
+NOT_RUN = "not run"
+CLOSED_BOOK = {
+    "en": 'Answer the question in one to three short sentences. If you do not know, say: "{refusal}"',
+    "zh": "用一到三个短句回答问题。不知道时，回答：“{refusal}”",
+}
+
+
+def evaluate(settings: Settings, corpus: str, version: int | None, lang: str | None, limit: int,
+             talk: Talk) -> tuple[dict[str, Any], Path]:  # fmt: skip
+    """The figures of every system, and the file that holds them with each answer."""
+    assistant = open_assistant(corpus, settings)
+    try:
+        gold, missing = held_out_gold(assistant.profile, assistant.searcher.manifest, lang, assistant.reads, limit)
+        if missing:
+            talk.say(f"Left out: {len(missing)} questions whose quote is not in the index ({', '.join(missing[:5])} …)")
+        readable = all(assistant.reads(g.question.lang) for g in gold)
+        if readable and not assistant.engine.up():
+            raise UserError("Measuring needs the model server, and none is up.", "Start it: make up")
+        adapter = chosen_adapter(settings, corpus, version, assistant.tier.base.id) if readable else None
+        if not readable:
+            talk.say(f"{assistant.tier.base.id} does not read the questions' language; only quoting is measured.")
+        ask = _askers(assistant, readable, f"{corpus}-v{adapter}" if adapter else None)
+        with Loaded(assistant.engine, settings, corpus, adapter):
+            answers = {name: _ask_all(name, asker, gold, talk) for name, asker in ask.items()}
+    finally:
+        assistant.searcher.close()
+    report = {name: measure([o for _, o in answers[name]]) if name in answers else NOT_RUN for name in SYSTEMS}
+    return report, _write(settings, corpus, adapter, report, gold, answers)
+
+
+def chosen_adapter(settings: Settings, corpus: str, version: int | None, base: str) -> int | None:
+    """The version asked for, else the champion, else the newest; None where there is none or it is not for this base."""
+    if version is None:
+        best = champion(settings, corpus)
+        version = best.version if best else max(versions(settings, corpus), default=None)
+    if version is None:
+        return None
+    adapter = read_adapter(settings, corpus, version)
+    if adapter.base != base:
+        raise UserError(f"Version {version} of {corpus} was trained on {adapter.base}, and {base} is served.", f"See: tune ls {corpus}")
+    return version
+
+
+class Loaded:
+    """The adapter is in vLLM while the body runs; one that was there before stays."""
+
+    def __init__(self, engine: Engine, settings: Settings, corpus: str, version: int | None) -> None:
+        self.engine, self.name = engine, f"{corpus}-v{version}" if version else ""
+        self.folder = adapter_folder(settings, corpus, version) if version else None
+        self.was_there = not version or self.name in engine.models()
+
+    def __enter__(self) -> None:
+        if not self.was_there and self.folder:
+            self.engine.load(self.name, self.folder)
+
+    def __exit__(self, *_: object) -> None:
+        if not self.was_there:
+            self.engine.unload(self.name)
+
+
+Asker = Callable[[Gold], tuple[dict[str, Any], Outcome]]
+
+
+def _askers(assistant: Assistant, readable: bool, adapter: str | None) -> dict[str, Asker]:
+    """The systems that can be asked here, in the order of SYSTEMS."""
+    found: dict[str, Asker] = {}
+    if readable:
+        base = assistant.tier.base.id
+        found["base"] = lambda g: _closed_book(assistant, g, base)
+        found["base+rag"] = lambda g: _through_chain(assistant, g, "")
+        if adapter:
+            found["adapter"] = lambda g: _closed_book(assistant, g, adapter)
+            found["adapter+rag"] = lambda g: _through_chain(assistant, g, adapter)
+    found["extractive"] = lambda g: _through_chain(assistant, g, None)
+    return found
+
+
+def _ask_all(name: str, ask: Asker, gold: list[Gold], talk: Talk) -> list[tuple[dict[str, Any], Outcome]]:
+    answers = []
+    with talk.bar(name, len(gold)) as advance, ThreadPoolExecutor(AT_ONCE) as pool:
+        for answer in pool.map(ask, gold):
+            advance(1, "questions")
+            answers.append(answer)
+    return answers
+
+
+def _through_chain(assistant: Assistant, gold: Gold, adapter: str | None) -> tuple[dict[str, Any], Outcome]:
+    """As people are answered; without an adapter's name (empty: the base alone) only by quoting."""
+    trace = assistant.ask(gold.question.question, adapter=adapter, mode="extractive" if adapter is None else None)
+    if adapter is not None and trace.prompt and not assistant.engine.up():
+        raise UserError("The model server went away while it was measured.", "See its log: run/vllm.log in LECTERN_HOME")
+    answer = trace.answer
+    words = MARKER.sub("", answer.answer)
+    statements, unsupported = judged_statements(trace)
+    outcome = Outcome(
+        answerable=gold.question.answerable, refused=answer.refused, quoted=answer.mode == "extractive" and not answer.refused,
+        correct=not answer.refused and gold.question.answerable and is_correct(gold.question.answer or "", words),
+        by_model=_named_passages(assistant, trace, gold), shown=tuple(gold.is_at(c.version, c.start, c.end) for c in answer.citations),
+        statements=statements, unsupported=unsupported,
+    )  # fmt: skip
+    return {"answer": answer.answer, "raw": trace.raw, "refused": answer.refused, "mode": answer.mode}, outcome
+
+
+def _named_passages(assistant: Assistant, trace: Trace, gold: Gold) -> tuple[bool, ...]:
+    """For each marker that the model wrote, kept by the citation check or not: does its passage hold the gold quote?"""
+    hits = shown_hits(assistant, trace)
+    named = [n for sentence in complete_sentences(iter([trace.raw])) for n in markers(sentence)[1]]
+    chunks = [hits[n - 1].chunk if 1 <= n <= len(hits) else None for n in named]
+    return tuple(bool(c) and gold.is_at(c.version, c.start, c.end) for c in chunks if c or hits)  # type: ignore[union-attr]
+
+
+def judged_statements(trace: Trace) -> tuple[int, int]:
+    """How many statements are shown, and how many of them no citation beside them supports. A statement ends in its markers."""
+    answer = trace.answer
+    if answer.refused:
+        return 0, 0
+    contexts = {row["chunk_id"]: row["context"] for row in trace.hits}
+    by_marker = {c.marker: c for c in answer.citations}
+    parts = re.split(f"((?:{MARKER.pattern})+)", answer.answer)
+    texts, ends = parts[0 :: parts_per(MARKER)], parts[1 :: parts_per(MARKER)]
+    statements = unsupported = 0
+    for text, end in zip(texts, [*ends, ""], strict=False):
+        if not text.strip(" \n.。"):
+            continue
+        statements += 1
+        beside = [by_marker[n] for n in markers(f"x{end}")[1] if n in by_marker]
+        unsupported += not any(check(text.strip(), c.quote, contexts.get(c.chunk_id, "")) == "supported" for c in beside)
+    return statements, unsupported
+
+
+def parts_per(pattern: re.Pattern[str]) -> int:
+    """How many parts `re.split` makes a separator and a text: the text, the separator, and each group inside it."""
+    return pattern.groups + 2
+
+
+def _closed_book(assistant: Assistant, gold: Gold, model: str) -> tuple[dict[str, Any], Outcome]:
+    """The model alone, without passages: what it knows by heart."""
+    question = gold.question.question
+    refusal = REFUSAL[language(question)]
+    rules = CLOSED_BOOK[language(question)].format(refusal=refusal)
+    messages = [{"role": "system", "content": rules}, {"role": "user", "content": question}]
+    try:
+        said = "".join(generate(assistant.engine.url, model, messages, assistant.profile.serve.max_tokens)).strip()
+    except ModelGone as error:
+        raise UserError(f"The model server went away while it was measured ({error}).",
+                        "See its log: run/vllm.log in LECTERN_HOME") from None  # fmt: skip
+    refused = said.startswith(refusal.rstrip(".。"))
+    statements = 0 if refused else len(list(complete_sentences(iter([said]))))
+    outcome = Outcome(
+        answerable=gold.question.answerable, refused=refused, quoted=False, by_model=(), shown=(), statements=statements,
+        correct=not refused and gold.question.answerable and is_correct(gold.question.answer or "", said), unsupported=statements,
+    )  # fmt: skip
+    return {"answer": said, "raw": said, "refused": refused, "mode": "model"}, outcome
+
+
+def _write(settings: Settings, corpus: str, adapter: int | None, report: dict[str, Any], gold: list[Gold],
+           answers: dict[str, list[tuple[dict[str, Any], Outcome]]]) -> Path:  # fmt: skip
+    now = datetime.now(UTC)
+    rows = [{**g.question.model_dump(), "answers": {name: given[i][0] for name, given in answers.items()}} for i, g in enumerate(gold)]
+    file = settings.root / "runs" / "eval" / f"{corpus}-{now:%Y%m%d-%H%M%S}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    about = {"corpus": corpus, "adapter": adapter, "created": now.isoformat(timespec="seconds"), "systems": report, "questions": rows}
+    file.write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+    return file

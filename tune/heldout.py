@@ -1,0 +1,41 @@
+"""Held-out documents: what the gate asks about never enters training, under no name."""
+
+from collections.abc import Iterable
+
+from corpora import Profile, UserError
+from ingest.manifest import Manifest
+from ingest.schema import Chunk
+from tune.schema import Example
+
+REPEATS = 0.3  # of a document's longer chunks: more in common with a held-out one and it is a copy of it
+LONG = 60  # characters of a chunk whose repetition means something; every manual has the same short lines
+
+
+def held_out_versions(profile: Profile, manifest: Manifest) -> set[str]:
+    """Versions of the held-out documents. Raises `UserError` where one is not indexed or another repeats one."""
+    documents = manifest.documents(profile.name)
+    names = set(profile.tune.held_out)
+    if missing := sorted(names - {d["document"] for d in documents}):
+        raise UserError(f"{profile.name} holds out {', '.join(missing)}, which is not indexed; under another name it would leak.",
+                        f"Correct tune.held_out in its profile.yaml, or: ingest list {profile.name}")  # fmt: skip
+    held = {d["version"] for d in documents if d["document"] in names}  # the same bytes elsewhere are the same version
+    secret = {_text(c) for version in held for c in manifest.chunks(version) if len(_text(c)) >= LONG}
+    for d in documents:
+        long = [text for c in manifest.chunks(d["version"]) if len(text := _text(c)) >= LONG]
+        if d["version"] not in held and long and sum(text in secret for text in long) > REPEATS * len(long):
+            raise UserError(f"{d['document']} repeats a held-out document of {profile.name}; training on it would leak.",
+                            "Hold it out as well (tune.held_out in profile.yaml), or remove it: ingest remove")  # fmt: skip
+    return held
+
+
+def refuse_leaks(examples: Iterable[Example], held: set[str]) -> None:
+    """The last look before anything is written: no example may show or ask for a held-out chunk."""
+    for row in examples:
+        for chunk_id in (row.chunk_id, *row.shown):
+            if chunk_id.rsplit(":", 1)[0] in held:
+                raise UserError(f"Example {row.id} holds {chunk_id}, a chunk of a held-out document. Nothing was written.",
+                                "This is a mistake of Lectern's; please report it.")  # fmt: skip
+
+
+def _text(chunk: Chunk) -> str:
+    return " ".join(chunk.text.split())

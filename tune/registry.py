@@ -1,0 +1,112 @@
+"""The adapter registry: adapters/<corpus>/<version>/, written once and never changed.  Run: tune ls maintenance"""
+
+import json
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from corpora import UserError
+from ingest.settings import Settings
+from serve.adapter import check_adapter
+from serve.champion import versions
+from tune.card import adapter_card
+from tune.run import Plan
+from tune.schema import Adapter
+
+WEIGHTS, CONFIG, MANIFEST = "adapter_model.safetensors", "adapter_config.json", "manifest.json"
+
+
+def publish(settings: Settings, trained: Path, plan: Plan, loss: float) -> Adapter:
+    """Publish the adapter in `trained` as its corpus's next version. Raises `UserError` where vLLM could not serve it.
+
+    A reader sees the whole version or none: it is made in a hidden folder and takes its number by rename.
+    """
+    shutil.rmtree(trained / "ref", ignore_errors=True)  # TRL's frozen copy of the policy that DPO started from
+    home = settings.adapters / plan.corpus
+    home.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".arriving-", dir=home))
+    try:
+        _copy_weights(trained / WEIGHTS, partial / WEIGHTS)
+        _copy_config(trained / CONFIG, partial / CONFIG, plan.base)
+        while True:
+            adapter = _manifest(plan, max(_taken(home), default=0) + 1, loss)
+            (partial / MANIFEST).write_text(adapter.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            (partial / "card.md").write_text(adapter_card(adapter), encoding="utf-8")
+            check_adapter(partial, settings)
+            try:
+                partial.rename(home / str(adapter.version))
+                break
+            except OSError:
+                if not (home / str(adapter.version)).exists():
+                    raise
+                # another run took the number between looking and renaming
+        folder = home / str(adapter.version)
+        folder.chmod(0o755)
+        for file in folder.iterdir():
+            file.chmod(0o444)
+        return adapter
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def adapters(settings: Settings, corpus: str) -> list[Adapter]:
+    """Every published version of a corpus, oldest first."""
+    return [read_adapter(settings, corpus, version) for version in versions(settings, corpus)]
+
+
+def read_adapter(settings: Settings, corpus: str, version: int) -> Adapter:
+    file = adapter_folder(settings, corpus, version) / MANIFEST
+    try:
+        return Adapter.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        there = ", ".join(map(str, versions(settings, corpus))) or "none"
+        raise UserError(f"{corpus} has no adapter version {version}. Published: {there}.", f"Make one: tune sft {corpus}") from None
+    except ValidationError:
+        raise UserError(f"{file} is damaged.", f"Make the adapter anew: tune sft {corpus}") from None
+
+
+def adapter_folder(settings: Settings, corpus: str, version: int) -> Path:
+    return settings.adapters / corpus / str(version)
+
+
+def _taken(home: Path) -> list[int]:
+    """Every number that was ever given out and still has a folder, whole or not."""
+    return [int(p.name) for p in home.iterdir() if p.name.isdecimal()]
+
+
+def _manifest(plan: Plan, version: int, loss: float) -> Adapter:
+    told = ("rank", "alpha", "learning_rate", "epochs", "max_steps", "batch", "accumulate", "max_length", "seed")
+    return Adapter(
+        corpus=plan.corpus, version=version, kind=plan.kind, base=plan.base, base_hash=plan.base_hash, template_hash=plan.template_hash,
+        data_hash=plan.data_hash, rows=plan.rows, parent=plan.parent, settings=plan.model_dump(include=set(told)), loss=round(loss, 6),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+
+
+def _copy_weights(source: Path, target: Path) -> None:
+    """The weights in bf16: half the size, and what vLLM computes in."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file, save_file
+
+    try:
+        tensors = load_file(source)
+    except (FileNotFoundError, SafetensorError) as error:
+        raise UserError(f"{source} cannot be read ({error}).", "Train again: tune sft") from None
+    save_file({name: tensor.to(torch.bfloat16).contiguous() for name, tensor in tensors.items()}, target, {"format": "pt"})
+
+
+def _copy_config(source: Path, target: Path, base: str) -> None:
+    """The adapter's settings, with its base by name: where that lay on the machine that trained it means nothing elsewhere."""
+    try:
+        config: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(f"{source} cannot be read ({error}).", "Train again: tune sft") from None
+    config["base_model_name_or_path"] = base
+    if isinstance(config.get("target_modules"), list):
+        config["target_modules"] = sorted(config["target_modules"])
+    target.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,51 @@
+"""The nouns of tune that lie on disk: Example, PreferencePair, Adapter. Each is stored as the JSON of its fields."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Messages = list[dict[str, str]]
+Kind = Literal["sft", "dpo"]
+
+
+class Example(BaseModel):
+    """A row of sft.jsonl: TRL's `prompt` and `completion`, and where it came from."""
+
+    id: str
+    kind: str  # which template asked: value, cell, code, figure, condition …
+    answerable: bool  # False: the chunk that answers was left out, and the completion is the refusal
+    document: str
+    chunk_id: str
+    shown: list[str]  # ids of the chunks in the prompt, in order
+    prompt: Messages
+    completion: Messages
+
+
+class PreferencePair(BaseModel):
+    """A row of dpo.jsonl: TRL's `prompt`, `chosen` and `rejected`, and where it came from."""
+
+    id: str
+    source: str  # feedback, or which deliberate mistake was made
+    shown: list[str]
+    prompt: Messages
+    chosen: Messages
+    rejected: Messages
+
+
+class Adapter(BaseModel):
+    """manifest.json of a published version: what it was made from, and with what."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    corpus: str
+    version: int
+    kind: Kind
+    base: str  # folder name under home/models; vLLM serves the adapter on this model alone
+    base_hash: str
+    template_hash: str  # of prompt and chat template; serving with another one makes the adapter worse
+    data_hash: str
+    rows: int
+    parent: int | None  # the version that DPO started from
+    settings: dict[str, Any]
+    loss: float
+    created: str

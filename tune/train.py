@@ -1,0 +1,121 @@
+"""What SFT and DPO share: the plan of a run, the model on this machine, the loop with checkpoints, and publishing."""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from corpora import Profile, UserError, load_profile
+from ingest.settings import Settings
+from serve.prompt import template_hash
+from serve.tiers import Tier, pick_tier
+from tune.base import base_folder, base_hash, trainer_settings
+from tune.data import Data, data_folder, fresh_data
+from tune.registry import publish
+from tune.run import Plan, Run, new_run, unfinished_run
+from tune.schema import Adapter, Kind
+from tune.talk import Talk
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+
+    from tune.progress import Progress
+
+BATCH, ACCUMULATE = 1, 8  # one row at a time pads nothing; eight to a step keep the steps steady
+SAVE_EVERY = 10  # steps that a crash may cost
+DPO_SLOWER = 20  # preferences need a much smaller learning rate than answers
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for on the command line."""
+
+    corpus: str
+    max_steps: int = 0
+    rows: int = 0
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of a training."""
+
+    adapter: Adapter
+    run: Run
+
+
+def prepare(settings: Settings, request: Request, kind: Kind, parent: int | None, talk: Talk) -> Run:
+    """The run to carry out: a new one, or with `resume` the interrupted one, if nothing under it has changed since."""
+    profile = load_profile(request.corpus, settings.root)
+    tier = pick_tier(settings)
+    folder = base_folder(tier, settings, talk.say)
+    if request.resume:
+        run = unfinished_run(settings, request.corpus, kind)
+        now = {"base": base_hash(folder), "prompt": template_hash(folder), "rows": _data_hash(settings, request.corpus, kind)}
+        was = {"base": run.plan.base_hash, "prompt": run.plan.template_hash, "rows": run.plan.data_hash}
+        if changed := [name for name in now if now[name] != was[name]]:
+            raise UserError(f"The {' and '.join(changed)} changed since {run.folder.name} was interrupted.",
+                            f"Start anew: tune {kind} {request.corpus}")  # fmt: skip
+        talk.say(f"Going on with {run.folder.name} from {run.last_checkpoint().name}")  # type: ignore[union-attr]
+        return run
+    data = fresh_data(settings, request.corpus, talk)
+    return new_run(settings, _plan(profile, tier, request, kind, parent, data, base_hash(folder), template_hash(folder)))
+
+
+def _plan(profile: Profile, tier: Tier, request: Request, kind: Kind, parent: int | None, data: Data, base: str, template: str) -> Plan:
+    there = data.rows if kind == "sft" else sum(data.pairs.values())
+    rate = profile.tune.learning_rate / (DPO_SLOWER if kind == "dpo" else 1)
+    return Plan(
+        corpus=profile.name, kind=kind, base=tier.base.id, base_hash=base, template_hash=template,
+        data_hash=data.sft_hash if kind == "sft" else data.dpo_hash, parent=parent, rows=min(there, request.rows or there),
+        max_steps=request.max_steps, epochs=profile.tune.epochs, learning_rate=rate, rank=profile.tune.rank, alpha=2 * profile.tune.rank,
+        batch=BATCH, accumulate=ACCUMULATE, max_length=tier.prompt_budget, seed=data.seed,
+    )  # fmt: skip
+
+
+def arguments(run: Run) -> dict[str, Any]:
+    """TRL's arguments for this run on this machine."""
+    plan = run.plan
+    return {
+        "output_dir": str(run.checkpoints),
+        "per_device_train_batch_size": plan.batch,
+        "gradient_accumulation_steps": plan.accumulate,
+        "num_train_epochs": plan.epochs,
+        "max_steps": plan.max_steps or -1,
+        "learning_rate": plan.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": 0.05,  # a share of all steps
+        "max_grad_norm": 1.0,
+        "max_length": plan.max_length,
+        "seed": plan.seed,
+        "logging_steps": 1,
+        "save_steps": SAVE_EVERY,
+        "save_total_limit": 2,  # the last, and the one before should a crash cut the last short
+        "report_to": [],
+        "disable_tqdm": True,
+        **trainer_settings(),
+    }
+
+
+def carry_out(settings: Settings, run: Run, trainer: "Trainer", progress: "Progress", talk: Talk) -> Trained:
+    """Train to the end and publish; on Ctrl-C leave a checkpoint and raise KeyboardInterrupt."""
+    plan = run.plan
+    checkpoint = run.last_checkpoint()
+    started = time.monotonic()
+    steps = plan.max_steps or math.ceil(math.ceil(plan.rows / (plan.batch * plan.accumulate)) * plan.epochs)
+    with talk.bar("Step", steps) as progress.advance, progress.interruptible():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if progress.stopped and trainer.state.global_step < trainer.state.max_steps:
+        talk.say(f"A checkpoint of step {trainer.state.global_step} is written. Go on: tune {plan.kind} {plan.corpus} --resume")
+        raise KeyboardInterrupt
+    trainer.save_model(str(run.adapter))
+    adapter = publish(settings, run.adapter, plan, progress.loss)
+    run.note(event="published", version=adapter.version, seconds=round(time.monotonic() - started, 1))
+    return Trained(adapter, run)
+
+
+def _data_hash(settings: Settings, corpus: str, kind: Kind) -> str:
+    import hashlib
+
+    file = data_folder(settings, corpus) / f"{kind}.jsonl"
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

@@ -1,0 +1,1 @@
+"""The Streamlit pages: an HTTP client of the gateway and nothing else."""

@@ -1,0 +1,169 @@
+"""A conversation with one assistant: ask, watch the answer come, open its citations, say whether it was right."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import streamlit as st
+
+from ui.client import Answer, Assistant, Gateway, GatewayError, Message
+from ui.markup import answer_html, broken_html, draft_html, label, notice_html, question_html, welcome_html
+from ui.passage import close_citation, open_citation, opened, show_passage
+from ui.sheet import show_sheet
+
+REMEMBERED = 4  # earlier turns sent along, so that "and for the other pump?" is understood; more cost prompt
+
+
+@dataclass(slots=True)
+class Turn:
+    """One question and what came of it. Neither `answer` nor `error`: on its way, or stopped by its reader."""
+
+    question: str
+    text: str = ""
+    answer: Answer | None = None
+    error: str = ""
+    score: Literal[1, -1] | None = None
+    corrected: bool = False
+
+
+def show_chat(gateway: Gateway, assistant: Assistant) -> None:
+    asked = _question_box(assistant)
+    turns = _turns(assistant.id)
+    if found := opened():
+        show_passage(gateway, found)
+    with st.container(key="thread"):
+        welcome = st.empty()  # always there, so that it goes at once when the first question comes
+        if not turns and not asked:
+            with welcome.container():
+                _welcome(assistant)
+        for number, turn in enumerate(turns):
+            _show_turn(gateway, assistant, turn, number)
+        if asked:
+            turn = Turn(asked)
+            turns.append(turn)
+            _answer(gateway, assistant, turns)
+
+
+def new_conversation(assistant_id: str) -> None:
+    _turns(assistant_id).clear()
+    close_citation()
+
+
+def has_begun(assistant_id: str) -> bool:
+    """Whether there is a conversation, or its first question has just come."""
+    return bool(_turns(assistant_id) or "asked" in st.session_state or st.session_state.get(f"question-{assistant_id}"))
+
+
+def _turns(assistant_id: str) -> list[Turn]:
+    conversations: dict[str, list[Turn]] = st.session_state.setdefault("conversations", {})
+    return conversations.setdefault(assistant_id, [])
+
+
+def _question_box(assistant: Assistant) -> str | None:
+    typed = st.chat_input(f"Ask {assistant.title}", key=f"question-{assistant.id}", submit_mode="stop")
+    asked: str | None = st.session_state.pop("asked", None)
+    return asked or (str(typed).strip() or None if typed else None)
+
+
+def _welcome(assistant: Assistant) -> None:
+    st.html(welcome_html(assistant))
+    for number, example in enumerate(assistant.examples):
+        st.button(label(example), key=f"example-{number}", width="stretch", on_click=_ask, args=(example,))
+
+
+def _ask(question: str) -> None:
+    st.session_state["asked"] = question
+
+
+def _ask_again(turns: list[Turn], number: int) -> None:
+    _ask(turns.pop(number).question)
+
+
+def _history(turns: list[Turn]) -> list[Message]:
+    answered = [turn for turn in turns if turn.answer][-REMEMBERED:]
+    messages = []
+    for turn in answered:
+        messages += [{"role": "user", "content": turn.question}, {"role": "assistant", "content": turn.text}]
+    return messages
+
+
+def _answer(gateway: Gateway, assistant: Assistant, turns: list[Turn]) -> None:
+    """Stream the last turn's answer. Where its reader stops it, Streamlit ends this run and the turn stays as it is."""
+    turn = turns[-1]
+    st.html(question_html(turn.question))
+    draft = st.empty()
+    draft.html(draft_html(""))
+    try:
+        for piece in gateway.ask(assistant.id, [*_history(turns[:-1]), {"role": "user", "content": turn.question}]):
+            if isinstance(piece, Answer):
+                turn.answer = piece
+            else:
+                turn.text += piece
+                draft.html(draft_html(turn.text))
+    except GatewayError as error:
+        if error.status == 401:
+            raise
+        turn.error = error.sentence
+    with draft.container():
+        _show_reply(gateway, assistant, turn, len(turns) - 1)
+
+
+def _show_turn(gateway: Gateway, assistant: Assistant, turn: Turn, number: int) -> None:
+    st.html(question_html(turn.question))
+    _show_reply(gateway, assistant, turn, number)
+
+
+def _show_reply(gateway: Gateway, assistant: Assistant, turn: Turn, number: int) -> None:
+    answer = turn.answer
+    if answer is None:
+        st.html(broken_html(turn.text, turn.error))
+        st.button("Ask again", key=f"again-{number}", on_click=_ask_again, args=(_turns(assistant.id), number))
+        return
+    if answer.refused:
+        st.html(notice_html("refused", "Not answered from these documents.", answer.notice))
+    elif answer.mode == "extractive":
+        st.html(notice_html("quoted", "Quoted from the documents.", answer.notice))
+    elif answer.notice:
+        st.html(notice_html("quoted", "Please note.", answer.notice))
+    found = opened()
+    index = found.index if found and found.trace_id == answer.trace_id else None
+    key = f"answer-{assistant.id}-{number}"
+    html = answer_html(turn.text, answer.citations, index, verbatim=answer.mode == "extractive")
+    show_sheet(html, key, partial(_open, assistant.id, answer))
+    if answer.trace_id:
+        with st.container(key=f"rating-{number}"):
+            _rate(gateway, turn, answer.trace_id)
+
+
+def _open(corpus: str, answer: Answer, index: int) -> None:
+    if 0 <= index < len(answer.citations):
+        open_citation(corpus, answer.trace_id, index, answer.citations[index])
+
+
+def _rate(gateway: Gateway, turn: Turn, trace_id: str) -> None:
+    given = {1: 1, -1: 0}.get(turn.score or 0)
+    thumb = st.feedback("thumbs", key=f"thumb-{trace_id}", default=given)
+    if thumb is None:
+        return
+    score: Literal[1, -1] = 1 if thumb == 1 else -1
+    if score != turn.score and _sent(gateway, trace_id, score):
+        turn.score = score
+    if turn.corrected:
+        st.caption("Thank you. Your correction is kept and will be taught.")
+    elif turn.score == -1:
+        with st.form(f"correction-{trace_id}", border=False):
+            text = st.text_area("What should the answer have been? (optional)", max_chars=8000, height=96)
+            if st.form_submit_button("Send correction") and text.strip() and _sent(gateway, trace_id, -1, text.strip()):
+                turn.corrected = True
+                st.rerun()
+    elif turn.score:
+        st.caption("Thank you.")
+
+
+def _sent(gateway: Gateway, trace_id: str, score: Literal[1, -1], correction: str = "") -> bool:
+    try:
+        gateway.feedback(trace_id, score, correction)
+    except GatewayError as error:
+        st.html(notice_html("failed", "This was not kept.", error.sentence))
+        return False
+    return True
