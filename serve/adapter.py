@@ -45,29 +45,42 @@ def check_adapter(folder: Path, settings: Settings) -> None:
         f"it was trained on {manifest.get('base')}, and {base} is served": manifest.get("base") != base,
     }
     reasons = [reason for reason, is_so in wrong.items() if is_so] or _wrong_weights(
-        folder / "adapter_model.safetensors"
+        folder / "adapter_model.safetensors", settings.models / base
     )
     if reasons:
         raise UserError(f"vLLM cannot serve the adapter in {folder}: {'; '.join(reasons)}.",
                         "Train one that it can: tune sft, with the profile's defaults.")  # fmt: skip
 
 
-def _wrong_weights(file: Path) -> list[str]:
-    """What is wrong with the weights, read from the file's header alone."""
+def _wrong_weights(file: Path, base: Path) -> list[str]:
+    """What is wrong with the weights, by the headers of their file and of the base's."""
     try:
-        with file.open("rb") as weights:
-            (length,) = struct.unpack("<Q", weights.read(8))
-            if length > HEADER_LIMIT:
-                raise ValueError("its header is too long")
-            names = [name for name in json.loads(weights.read(length)) if name != "__metadata__"]
+        shapes = _shapes(file)
     except FileNotFoundError:
         return ["it has no adapter_model.safetensors"]
-    except (ValueError, struct.error) as error:
+    except (ValueError, KeyError, TypeError, struct.error) as error:
         return [f"adapter_model.safetensors is damaged ({error})"]
-    others = [name for name in names if ".lora_A." not in name and ".lora_B." not in name]
+    others = [name for name in shapes if ".lora_A." not in name and ".lora_B." not in name]
     if others:
         return [f"it holds weights that are not LoRA's ({others[0]})"]
-    return [] if names else ["adapter_model.safetensors is empty"]
+    # vLLM pads what is too small without a word. Where the base's files name its layers otherwise, nothing is compared.
+    served = {name: shape for part in base.glob("*.safetensors") for name, shape in _shapes(part).items()}
+    for name, shape in shapes.items():
+        module, _, half = name.removeprefix("base_model.model.").removesuffix(".weight").rpartition(".lora_")
+        wanted = served.get(f"{module}.weight")
+        if wanted and (shape[1] != wanted[1] if half == "A" else shape[0] != wanted[0]):
+            return [f"its shape does not fit {base.name} ({name} is {shape}, the layer {wanted})"]
+    return [] if shapes else ["adapter_model.safetensors is empty"]
+
+
+def _shapes(file: Path) -> dict[str, list[int]]:
+    """The shape of every tensor in a safetensors file, read from its header alone."""
+    with file.open("rb") as weights:
+        (length,) = struct.unpack("<Q", weights.read(8))
+        if length > HEADER_LIMIT:
+            raise ValueError("its header is too long")
+        header = json.loads(weights.read(length))
+    return {name: list(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"}
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from pathlib import Path
 from ingest.readers import SOURCE
 from ingest.schema import Hit
 from ingest.sentences import sentences, strip_span
-from ingest.tokens import exact_tokens, fold, tokens
+from ingest.tokens import chinese_number, exact_tokens, fold, tokens
 from serve.schema import Author, Support
 
 MARKER = re.compile(r"\s*[\[【]\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]】]")
 UNIT = r"%|°\s?[CF]?|‰|[a-zA-Zµμ·Ωℓ/²³]{1,8}\b|[个日天年月时分秒元米条项次份页名人倍]"
-NUMBER = re.compile(rf"(?<![\w.])[-−–]?\d+(?:[.,]\d+)*(?:\s?(?:{UNIT}))?")
+# Digits of a code (CP-80, M10) are the code's; codes are compared whole.
+NUMBER = re.compile(rf"(?<![A-Za-z0-9_.])(?<![A-Za-z]-)(-?\d+(?:[.,]\d+)*)(\s?(?:{UNIT}))?")
+CHINESE_NUMBER = re.compile(r"[零一二两三四五六七八九十百千]+(?=[个日天年月时分秒元米条项次份页名人倍])")
 SPELLED = re.compile(
     r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|sixty|ninety|hundred|half)\b", re.I
 )
@@ -68,18 +70,12 @@ def check(sentence: str, span: str, context: str = "") -> Support:
 def numbers(text: str) -> set[str]:
     """Every number with its unit, in one shape: `45 N·m`, `45N·m` and `45 Nm` are one."""
     found = set()
-    for match in NUMBER.finditer(fold(text)):
-        value = (
-            match[0].replace("−", "-").replace("–", "-").lstrip("-")
-            if not text[: match.start()].strip()
-            else match[0].lstrip("-−–")
-        )
-        figure = re.match(r"[\d.,]+", value)
-        assert figure is not None
-        unit = re.sub(r"[\s·.]", "", value[figure.end() :]).lower()
-        number = re.sub(r",(?=\d{3}\b)", "", figure[0]).rstrip(".,")
-        found.add(number + ("" if unit in NO_UNIT or len(unit) > 4 else unit))
-    return {n for n in found if n} | {w.lower() for w in SPELLED.findall(text)}
+    text = CHINESE_NUMBER.sub(lambda m: str(chinese_number(m[0])), fold(text)).replace("−", "-").replace("–", "-")
+    for match in NUMBER.finditer(text):
+        figure = re.sub(r",(?=\d{3}\b)", "", match[1]).rstrip(".,")
+        unit = re.sub(r"[\s·.]", "", match[2] or "").lower()
+        found.add(figure + ("" if unit in NO_UNIT or len(unit) > 4 else unit))
+    return found | {w.lower() for w in SPELLED.findall(text)}
 
 
 def markers(sentence: str) -> tuple[str, list[int]]:

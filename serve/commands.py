@@ -40,16 +40,33 @@ class Choice:
         return [self.flag, str(value)]
 
 
-STEPS: dict[str, Number | Choice] = {"max_steps": Number("--max-steps", 1, 1_000_000)}
-ARGUMENTS: dict[str, dict[str, Number | Choice]] = {
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A flag that is there or not."""
+
+    flag: str
+
+    def words(self, name: str, value: Any) -> list[str]:
+        if not isinstance(value, bool):
+            raise UserError(f"{name} must be true or false.", "See: GET /v1/jobs for ones that ran.")
+        return [self.flag] if value else []
+
+
+Rule = Number | Choice | Switch
+ROWS: dict[str, Rule] = {"rows": Number("--rows", 1, 1_000_000)}
+TRAINING: dict[str, Rule] = {"max_steps": Number("--max-steps", 1, 1_000_000), **ROWS, "resume": Switch("--resume")}
+ARGUMENTS: dict[str, dict[str, Rule]] = {
     "ingest add": {},
-    "tune data": {},
-    "tune sft": STEPS,
-    "tune dpo": STEPS,
-    "tune eval": {"lang": Choice("--lang", ("zh", "en"))},
+    "tune data": ROWS,
+    "tune sft": TRAINING,
+    "tune dpo": TRAINING,
+    "tune eval": {
+        "adapter": Number("--adapter", 1, 10**9),
+        "limit": Number("--limit", 1, 1_000_000),
+        "lang": Choice("--lang", ("zh", "en")),
+    },
     "tune promote": {"version": Number("", 1, 10**9)},
 }
-NEEDED = {"tune promote": ("version",)}
 
 
 def job_command(settings: Settings, command: str, corpus: str, args: dict[str, Any]) -> list[str]:
@@ -58,9 +75,8 @@ def job_command(settings: Settings, command: str, corpus: str, args: dict[str, A
     if known is None:
         raise UserError(f"No command {command[:40]!r} for a job. Known: {', '.join(ARGUMENTS)}.", "Send one of them.")
     name = load_profile(corpus, settings.root).name
-    wrong = [arg for arg in args if arg not in known] + [arg for arg in NEEDED.get(command, ()) if arg not in args]
-    if wrong:
-        given, there = ", ".join(sorted(args))[:80] or "left empty", ", ".join(known) or "none"
+    if any(arg not in known for arg in args):
+        given, there = ", ".join(sorted(args))[:80], ", ".join(known) or "none"
         raise UserError(f"{command} does not go with args {given}. Known: {there}.", "Send those alone.")
     words = [*command.split(), name]
     for arg, rule in known.items():

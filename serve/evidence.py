@@ -8,6 +8,8 @@ from ingest.keywords import Keywords
 from ingest.schema import Hit
 from ingest.tokens import exact_tokens, tokens
 
+RARE = 3.0  # weight of a token that about one chunk in twenty holds
+
 
 def term_weights(keywords: Keywords) -> Callable[[str], float]:
     """Inverse document frequency of a token among the corpus's chunks (as in BM25, Robertson and Zaragoza 2009)."""
@@ -33,6 +35,8 @@ def evidence(question: str, hits: Sequence[Hit], weigh: Callable[[str], float]) 
     codes = exact_tokens(question)
     if codes and not any(code in everywhere for code in codes):
         return 0.0
+    if any(code in has[0] and weigh(code) >= RARE for code in codes):
+        return 1.0  # the thing itself was asked for by name, and here it is
     asked = set(tokens(question))
     total = sum(map(weigh, asked)) or 1.0
     covered = max(sum(weigh(t) for t in asked & words) / total for words in has)

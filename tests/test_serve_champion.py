@@ -1,6 +1,7 @@
 """The champion: what is refused, what is written, and the way back; with a running vLLM in test_serve_stack.py."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,20 @@ def test_pickled_or_damaged_weights_are_refused(settings: Settings) -> None:
     with pytest.raises(UserError, match=r"damaged|too long"):
         promote(settings, "legal", 1)
     assert champion(settings, "legal") is None
+
+
+def test_adapter_of_another_shape_than_its_base_is_refused(settings: Settings, home: Path) -> None:
+    os.symlink(home / "models", settings.models)  # the LoRA above is for 8 of the base's 576 dimensions
+    publish(settings, 1)
+    with pytest.raises(UserError, match=r"does not fit SmolLM2-135M-Instruct .*\[16, 8\], the layer \[576, 576\]"):
+        promote(settings, "legal", 1)
+    layer = "base_model.model.model.layers.0.self_attn.q_proj"
+    fits = {
+        f"{layer}.lora_A.weight": np.zeros((4, 576), np.float32),
+        f"{layer}.lora_B.weight": np.zeros((576, 4), np.float32),
+    }
+    publish(settings, 2, weights=fits, r=4)
+    assert promote(settings, "legal", 2).champion
 
 
 def test_every_reason_is_given_at_once(settings: Settings) -> None:

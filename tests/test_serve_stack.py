@@ -183,7 +183,7 @@ def test_adapter_is_promoted_answers_and_is_rolled_back(
     assert trace.answer.model in ("maintenance-v901", "")
     assert http.post("/v1/adapters/maintenance/promote", json={"version": 902}).status_code == 200
     assert "maintenance-v901" not in Engine(settings).models(), "the old one is unloaded after its drain"
-    for version, reason in [(903, "would not load"), (904, "generate")]:
+    for version, reason in [(903, "does not fit"), (904, "generate")]:
         refused = http.post("/v1/adapters/maintenance/promote", json={"version": version})
         assert refused.status_code == 400 and reason in refused.json()["error"]["message"], refused.text
         assert f"maintenance-v{version}" not in Engine(settings).models()

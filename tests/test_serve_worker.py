@@ -11,6 +11,8 @@ from threading import Event, Thread
 
 import pytest
 
+import ingest.cli
+import tune.cli
 from corpora import UserError
 from ingest.settings import Settings
 from serve.commands import job_command
@@ -170,15 +172,30 @@ def test_second_worker_is_refused(settings: Settings, journal: Journal) -> None:
 
 def test_command_of_a_job_is_one_of_a_few_with_checked_arguments(settings: Settings) -> None:
     assert job_command(settings, "tune promote", "legal", {"version": 3}) == ["tune", "promote", "legal", "3"]
-    assert job_command(settings, "tune sft", "legal", {"max_steps": 20}) == [
-        "tune",
-        "sft",
-        "legal",
-        "--max-steps",
-        "20",
-    ]
+    trained = job_command(settings, "tune sft", "legal", {"resume": True, "max_steps": 20})
+    assert trained == ["tune", "sft", "legal", "--max-steps", "20", "--resume"]
     added = job_command(settings, "ingest add", "legal", {})
     assert added[:3] == ["ingest", "add", "legal"] and all(Path(path).is_absolute() for path in added[3:])
+
+
+@pytest.mark.parametrize(
+    ("command", "args"),
+    [
+        ("ingest add", {}),
+        ("tune data", {"rows": 5}),
+        ("tune sft", {"max_steps": 5, "rows": 5, "resume": True}),
+        ("tune dpo", {"max_steps": 5, "rows": 5, "resume": False}),
+        ("tune eval", {"adapter": 1, "limit": 5, "lang": "zh"}),
+        ("tune promote", {"version": 2}),
+        ("tune promote", {}),
+    ],
+)
+def test_commands_take_every_argument_that_a_job_may_give_them(
+    settings: Settings, command: str, args: dict[str, object]
+) -> None:
+    room, *words = job_command(settings, command, "legal", args)
+    parsed = {"ingest": ingest.cli, "tune": tune.cli}[room].make_parser().parse_args(words)
+    assert parsed.corpus == "legal" and {name: getattr(parsed, name) for name in args} == args
 
 
 @pytest.mark.parametrize(
@@ -192,7 +209,7 @@ def test_command_of_a_job_is_one_of_a_few_with_checked_arguments(settings: Setti
         ("tune sft", "legal", {"max_steps": 0}),
         ("tune sft", "legal", {"out": "/etc/passwd"}),
         ("tune eval", "legal", {"lang": "--out=/etc/passwd"}),
-        ("tune promote", "legal", {}),
+        ("tune sft", "legal", {"resume": "--out=x"}),
         ("ingest add", "legal", {"path": "/etc"}),
     ],
 )

@@ -1,0 +1,57 @@
+"""A server that speaks vLLM's API and says fixed words, for tests of what is done with a model's words."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+MODEL = "SmolLM2-135M-Instruct"
+
+
+@contextmanager
+def echo(words: str, cut_after: int | None = None) -> Iterator[tuple[str, list[dict]]]:  # type: ignore[type-arg]
+    """`(url, requests seen)`; streams `words` five characters at a time, and breaks off after `cut_after` pieces."""
+    seen: list[dict] = []  # type: ignore[type-arg]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"data": [{"id": MODEL}]}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            seen.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            pieces = [words[i : i + 5] for i in range(0, len(words), 5)]
+            for n, piece in enumerate(pieces):
+                if n == cut_after:
+                    self.connection.close()
+                    return
+                self._send({"choices": [{"index": 0, "delta": {"role": "assistant", "content": piece}}]})
+            self._send({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+            self._chunk(b"data: [DONE]\n\n")
+            self._chunk(b"")
+
+        def _send(self, data: dict) -> None:  # type: ignore[type-arg]
+            frame = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": MODEL, **data}
+            self._chunk(f"data: {json.dumps(frame)}\n\n".encode())
+
+        def _chunk(self, data: bytes) -> None:
+            self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,261 @@
+"""The page in a real browser against the running stack: sign in, ask, open a citation, correct, upload; nothing goes outside."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+from serve.journal import Journal
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+QUESTION = "What does fault code SC-A04 on the SC-40 compressor mean?"
+ANSWER_MS = 180_000  # a small model on a busy machine
+OUTSIDE = "http://203.0.113.9"  # an address of nobody (RFC 5737)
+
+# Keeps in `window.drafts` what stood on the page while an answer was still coming.
+WATCH = """new MutationObserver(() => {
+  const draft = document.querySelector('.draft .answer');
+  if (draft) (window.drafts ??= []).push(draft.innerText);
+}).observe(document, { subtree: true, childList: true, characterData: true })"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM, "no Chromium on this machine: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab that fails its test if it asks anybody but the page's own server for anything, or if a script breaks."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    own = re.compile(r"(?:(?:http|ws)://127\.0\.0\.1:\d+/|data:|blob:)")
+    outside: list[str] = []
+    broken: list[str] = []
+
+    def watch(sent: Request) -> None:
+        if not own.match(sent.url):
+            outside.append(sent.url)
+
+    page.on("request", watch)
+    page.on("websocket", lambda socket: None if own.match(socket.url) else outside.append(socket.url))
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.add_init_script(WATCH)
+    yield page
+    context.close()
+    assert not outside
+    assert not broken
+
+
+def sign_in(page: Page, stack: Any) -> None:
+    link = stack.command("serve", "key", "link").stdout.strip()
+    assert link.startswith(f"{stack.page}/?token=")
+    page.goto(link)
+    expect(page.get_by_role("heading", name="Which documents do you want to ask?")).to_be_visible(timeout=60_000)
+    assert "token" not in page.url
+
+
+def choose(page: Page, title: str) -> None:
+    page.get_by_role("button", name=f"Ask {title}").click()
+    expect(page.get_by_placeholder(f"Ask {title}")).to_be_visible()
+
+
+def ask(page: Page, question: str) -> None:
+    box = page.get_by_test_id("stChatInputTextArea")
+    box.fill(question)
+    box.press("Enter")
+    expect(page.locator(".question").last).to_have_text(question)
+
+
+def answered(page: Page, number: int) -> None:
+    """Wait for the answer to question `number`, counted from 0."""
+    expect(page.locator(f".st-key-rating-{number}")).to_be_visible(timeout=ANSWER_MS)
+
+
+def test_ask_watch_open_and_correct(page: Page, stack: Any) -> None:
+    journal = Journal(stack.home)
+    sign_in(page, stack)
+    for title in ("Plant maintenance", "Contracts and policies", "Code and conventions", "公文写作"):
+        expect(page.locator(".card h2", has_text=title)).to_be_visible()
+    choose(page, "Plant maintenance")
+
+    page.get_by_role("button", name=QUESTION).click()
+    answered(page, 0)
+    (trace,) = journal.traces("maintenance", limit=1)
+    assert trace.question == QUESTION
+    drafts = page.evaluate("window.drafts")
+    assert drafts and all(draft.strip() for draft in drafts), "text stood on the page before the answer was complete"
+    shown = page.locator(".answer").inner_text()
+    for word in re.sub(r"\[\d+\]", "", trace.answer.answer).split():
+        assert word in shown
+    if trace.answer.mode == "extractive":
+        expect(page.locator(".notice.quoted")).to_contain_text(trace.answer.notice)
+
+    rows = page.locator(".citations li")
+    expect(rows).to_have_count(len(trace.answer.citations))
+    for row, citation in zip(rows.all(), trace.answer.citations, strict=True):
+        expect(row.locator(".where")).to_contain_text(citation.document)
+        expect(row.locator(".tags")).to_contain_text(
+            {"model": "cited by the model", "attached": "attached by Lectern"}[citation.by]
+        )
+        assert " ".join(citation.quote.split())[:60] in row.locator("q").inner_text()
+
+    page.locator(".answer button.chip").first.click()
+    first = next(c for c in trace.answer.citations if str(c.marker) == page.locator(".answer button.chip").first.inner_text())
+    mark = page.locator(".passage mark")
+    expect(mark).to_be_in_viewport()
+    assert mark.inner_text().split() == first.quote.split()
+    expect(page.locator(".answer button.chip").first).to_have_attribute("aria-pressed", "true")
+    beside, text = page.locator(".st-key-passage").bounding_box(), page.locator(".answer").bounding_box()
+    assert beside and text and beside["x"] >= text["x"] + text["width"], "the passage stands beside the conversation"
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator(".st-key-passage")).to_have_count(0)
+
+    page.locator(".st-key-rating-0").get_by_role("button").last.click()
+    page.get_by_label("What should the answer have been?").fill("The fan motor drew too much current.")
+    page.get_by_role("button", name="Send correction").click()
+    expect(page.get_by_text("Thank you.")).to_be_visible()
+    kept = [f for f, t in journal.feedback("maintenance") if t.id == trace.id]
+    assert kept and all(f.score == -1 for f in kept)
+    assert [f.correction for f in kept if f.correction] == ["The fan motor drew too much current."]
+
+    ask(page, "And how is it cleared?")
+    answered(page, 1)
+    (follow_up,) = journal.traces("maintenance", limit=1)
+    assert "SC-A04" in follow_up.standalone, "the conversation goes along with the question"
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".question")).to_have_count(0)
+
+
+def test_citation_of_a_pdf_opens_as_a_picture_of_its_page(page: Page, stack: Any) -> None:
+    sign_in(page, stack)
+    choose(page, "Plant maintenance")
+    ask(page, "How often is the oil of the SC-40 changed?")
+    answered(page, 0)
+    page.locator(".citations button", has_text="sc-40-screw-compressor-manual.pdf").first.click()
+    expect(page.locator(".passage mark")).to_be_visible()
+    page.locator(".st-key-passage").get_by_text(re.compile(r"^Page \d+$")).click()
+    picture = page.locator(".st-key-page-image img")
+    expect(picture).to_be_visible()
+    page.wait_for_function("document.querySelector('.st-key-page-image img').naturalWidth > 600")
+
+
+def test_chinese_is_asked_and_refused_in_chinese(page: Page, stack: Any) -> None:
+    sign_in(page, stack)
+    choose(page, "公文写作")
+    page.get_by_role("button", name="请示可以一文多事吗？").click()
+    answered(page, 0)
+    expect(page.locator(".notice.quoted")).to_contain_text("中文")
+    expect(page.locator(".citations button").first).to_be_visible()
+    assert page.locator(".answer").first.get_attribute("lang") == "zh-Hans"
+    ask(page, "巴西足球队昨天的比分是多少？")
+    answered(page, 1)
+    expect(page.locator(".notice.refused")).to_be_visible()
+
+
+def test_upload_with_hostile_text_shows_it_and_fetches_nothing(page: Page, stack: Any) -> None:
+    hostile = f'<img src="{OUTSIDE}/a.png"> ![x]({OUTSIDE}/b.png) [y]({OUTSIDE}/c) <script>document.title="mine"</script>'
+    name = f"![z](x) qx-9 {time.time_ns()}.txt"
+    sign_in(page, stack)
+    choose(page, "Contracts and policies")
+    page.get_by_text("Documents", exact=True).click()
+    page.get_by_text("Add documents").wait_for()
+    files = [(name, f"{hostile} title\n\nThe QX-9 mixer lease {hostile} costs 77 crowns a month.\n"), ("empty.txt", "")]
+    page.locator("input[type=file]").set_input_files(
+        [{"name": n, "mimeType": "text/plain", "buffer": text.encode()} for n, text in files]
+    )
+    page.get_by_role("button", name="Add 2 documents").click()
+    expect(page.locator(".notice.done")).to_contain_text("was read", timeout=ANSWER_MS)
+    expect(page.locator(".notice.failed")).to_contain_text("empty.txt was not added", timeout=ANSWER_MS)
+    expect(page.get_by_role("button", name="Clear these notes")).to_be_visible(timeout=60_000)
+
+    page.get_by_text("Ask", exact=True).click()
+    ask(page, f"What does the QX-9 mixer lease cost a month? {hostile}")
+    answered(page, 0)
+    row = page.locator(".citations button", has_text="qx-9").first
+    row.click()
+    expect(page.locator(".passage")).to_contain_text(f'<img src="{OUTSIDE}/a.png"> ![x]({OUTSIDE}/b.png)')
+    assert page.title() == "Lectern"
+    assert page.locator(f'[src*="203.0.113"], [href*="203.0.113"]').count() == 0
+
+    page.get_by_role("button", name="Close").click()
+    page.get_by_text("Documents", exact=True).click()
+    document = page.locator("[class*=st-key-document-]", has_text="qx-9")
+    document.get_by_role("button", name="Remove").click()
+    page.get_by_role("button", name="Remove it").click()
+    expect(document).to_have_count(0)
+    assert page.locator(f'[src*="203.0.113"], [href*="203.0.113"]').count() == 0
+
+
+def test_narrow_window_shows_an_open_citation_over_the_conversation(page: Page, stack: Any) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    sign_in(page, stack)
+    choose(page, "Plant maintenance")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    ask(page, QUESTION)
+    answered(page, 0)
+    page.locator(".citations button").first.click()
+    expect(page.locator(".passage mark")).to_be_in_viewport()
+    box = page.locator(".st-key-passage").bounding_box()
+    assert box and (box["x"], box["width"]) == (0, 400)
+
+
+def test_used_link_and_wrong_key_say_what_to_do(page: Page, stack: Any) -> None:
+    link = stack.command("serve", "key", "link").stdout.strip()
+    httpx.post(f"{stack.api}/v1/sign-in", json={"token": link.partition("token=")[2]}).raise_for_status()
+    page.goto(link)
+    expect(page.locator(".notice.failed")).to_contain_text("serve key link", timeout=60_000)
+    page.get_by_placeholder("Paste your key").fill("not-a-key")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator(".notice.failed")).to_contain_text("serve key create")
+    page.get_by_placeholder("Paste your key").fill(stack.key)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Which documents do you want to ask?")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_placeholder("Paste your key")).to_have_value("")
+
+
+@pytest.fixture
+def lonely() -> Iterator[str]:
+    """Streamlit with a gateway that is not there."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    env = {**os.environ, "LECTERN_API_URL": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", "ui/app.py", "--server.address", "127.0.0.1",
+                                "--server.port", str(port)], env=env, cwd=ROOT, stdout=subprocess.DEVNULL)  # fmt: skip
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/_stcore/health").raise_for_status()
+            break
+        except httpx.HTTPError:
+            time.sleep(0.3)
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(20)
+
+
+def test_gateway_that_is_down_is_a_sentence(page: Page, lonely: str) -> None:
+    page.goto(lonely)
+    page.get_by_placeholder("Paste your key").fill("any")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator(".notice.failed")).to_contain_text("does not answer. Start it with: make up", timeout=60_000)
