@@ -49,7 +49,7 @@ def make_parser() -> ArgumentParser:
     p.set_defaults(run=verify)
 
     p = commands.add_parser("rebuild", help="make vectors and keywords anew, without parsing")
-    p.add_argument("corpus")
+    p.add_argument("corpus", nargs="?", help="all of them where left out")
     p.set_defaults(run=rebuild)
 
     p = commands.add_parser("init", help="begin a corpus of your own")
@@ -197,20 +197,18 @@ def verify(args: Namespace) -> int:
 
 
 def rebuild(args: Namespace) -> int:
-    from ingest.index import Index
+    from ingest.index import Index, corpora_in
     from ingest.settings import Settings
 
-    index = Index(args.corpus, Settings())
-    with console.progress(f"Rebuilding {args.corpus}", 1, quiet=args.json) as advance:
-        before = 0
-
-        def on_chunk(done: int, total: int) -> None:
-            nonlocal before
-            advance((done - before) / total, f"{done}/{total} chunks")
-            before = done
-
-        chunks = index.rebuild(on_chunk)
-    console.print_json({"chunks": chunks}) if args.json else print(f"{args.corpus}: {chunks} chunks embedded anew.")
+    settings = Settings()
+    found = {}
+    for name in [args.corpus] if args.corpus else corpora_in(settings):
+        with console.progress(f"Rebuilding {name}", 1, quiet=args.json) as advance:
+            found[name] = Index(name, settings).rebuild(lambda n, total: advance(n / total, f"{n} of {total} chunks"))
+        if not args.json:
+            print(f"{name}: {found[name]} chunks embedded anew.")
+    if args.json:
+        console.print_json(found)
     return console.DONE
 
 

@@ -145,10 +145,10 @@ class Index:
                 wrong.append(f"the original of version {version} is missing or altered")
         return wrong
 
-    def rebuild(self, on_chunk: Callable[[int, int], None] | None = None) -> int:
+    def rebuild(self, on_chunks: Callable[[int, int], None] | None = None) -> int:
         """Make vectors and keywords anew from the manifest, without parsing; returns the number of chunks.
 
-        They are built beside the old ones and switched to in one transaction.
+        `on_chunks` is told how many more are done, of how many. They are built beside the old ones and switched to in one transaction.
         """
         from uuid import uuid4
 
@@ -167,8 +167,8 @@ class Index:
                     part = chunks[at : at + GROUP]
                     vectors.add([c.id for c in part], self.embedder.encode([_embedded(c) for c in part]))
                     done += len(part)
-                    if on_chunk:
-                        on_chunk(done, total)
+                    if on_chunks:
+                        on_chunks(len(part), total)
                 keywords.write(chunks)
             with self.manifest.transaction() as db:
                 db.execute("UPDATE corpora SET id = ?, generation = generation + 1 WHERE name = ?", (new, self.corpus))

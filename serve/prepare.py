@@ -6,6 +6,7 @@ that it loads do not stay in the supervisor's memory.
 
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,23 +23,19 @@ if TYPE_CHECKING:
 EVERY = 5.0  # seconds between two lines of progress where there is no terminal to draw a bar on
 
 
-def main(argv: Sequence[str]) -> int:
-    settings = Settings()
-    try:
-        if list(argv) == ["models"]:
-            tier = pick_tier(settings)
-            for ref in filter(None, (tier.base, tier.embedder, tier.reranker)):
-                ensure(ref, settings, say)
-            return console.DONE
-        if list(argv) == ["index"]:
-            return index(settings)
-    except UserError as error:
-        say(str(error))
-        return console.REFUSED
-    except KeyboardInterrupt:
-        return console.INTERRUPTED
-    say("Run: python -m serve.prepare models, or: python -m serve.prepare index")
-    return console.REFUSED
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = ArgumentParser("prepare", description="What must lie ready before the first answer.")
+    parser.add_argument("what", choices=["models", "index"])
+    parser.set_defaults(run=lambda args: models(Settings()) if args.what == "models" else index(Settings()))
+    return console.run(parser, argv)
+
+
+def models(settings: Settings) -> int:
+    """Unpack what this machine's tier serves with."""
+    tier = pick_tier(settings)
+    for ref in filter(None, (tier.base, tier.embedder, tier.reranker)):
+        ensure(ref, settings, say)
+    return console.DONE
 
 
 def index(settings: Settings) -> int:
@@ -86,4 +83,4 @@ def say(sentence: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -67,8 +67,9 @@ class Service:
 class Supervisor:
     """Owns the processes of one LECTERN_HOME while it is entered; leaving it stops them all."""
 
-    def __init__(self, settings: Settings, services: Sequence[Service], say: Say) -> None:
+    def __init__(self, settings: Settings, services: Sequence[Service], say: Say, grace: float = GRACE) -> None:
         self.settings = settings
+        self.grace = grace
         self.services = list(services)
         self.say = say
         self._locks = ExitStack()
@@ -78,7 +79,7 @@ class Supervisor:
         run.mkdir(parents=True, exist_ok=True)
         self._locks.enter_context(lock(run / "supervisor.lock", "Lectern"))
         try:
-            end(leftovers(self.settings), GRACE)
+            end(leftovers(self.settings), self.grace)
             for stale in [*run.glob("*.url"), *run.glob("*.pid"), run / "ready"]:
                 stale.unlink(missing_ok=True)
             check_ports(self.services)
@@ -151,11 +152,11 @@ class Supervisor:
         """Stop everything, Chroma after those who write to it, and leave nothing in run/ that says it is up."""
         for last in (False, True):
             wave = [s.process for s in self.services if s.process and (s.name == "chroma") is last]
-            end([psutil.Process(p.pid) for p in wave if p.poll() is None], GRACE)
+            end([psutil.Process(p.pid) for p in wave if p.poll() is None], self.grace)
             for process in wave:
                 signal_group(process.pid, signal.SIGKILL)
                 process.wait()
-        end(leftovers(self.settings), GRACE)
+        end(leftovers(self.settings), self.grace)
         for file in [*self.settings.run.glob("*.url"), *self.settings.run.glob("*.pid"), self.settings.run / "ready"]:
             file.unlink(missing_ok=True)
         self._locks.close()

@@ -66,7 +66,7 @@ def no_progress(service, seconds):
 def test_start_health_restart_and_an_end_that_leaves_nothing(settings):
     said = []
     port = free_port()
-    supervisor = Supervisor(settings, [a_service(settings, port=port)], said.append)
+    supervisor = Supervisor(settings, [a_service(settings, port=port)], said.append, grace=1.5)
     with supervisor:
         supervisor.start("small")
         assert supervisor.wait(["small"], no_progress) == []
@@ -167,7 +167,7 @@ def test_what_a_killed_supervisor_left_behind_is_ended_at_the_next_start(setting
     left = leftovers(settings)
     assert len(left) == 2, "the server and its child"
     assert httpx.get(f"http://127.0.0.1:{port}/health").text == "ok"
-    with Supervisor(settings, [a_service(settings, port=port)], print) as supervisor:
+    with Supervisor(settings, [a_service(settings, port=port)], print, grace=1.5) as supervisor:
         assert not any(alive(process) for process in left)
         supervisor.start("small")
         assert supervisor.wait(["small"], no_progress) == []

@@ -126,7 +126,7 @@ def test_ask_watch_open_and_correct(page: Page, stack: Any) -> None:
     expect(page.locator(".answer button.chip").first).to_have_attribute("aria-pressed", "true")
     beside, text = page.locator(".st-key-passage").bounding_box(), page.locator(".answer").bounding_box()
     assert beside and text and beside["x"] >= text["x"] + text["width"], "the passage stands beside the conversation"
-    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Close", exact=True).click()
     expect(page.locator(".st-key-passage")).to_have_count(0)
 
     page.locator(".st-key-rating-0").get_by_role("button").last.click()
@@ -178,14 +178,14 @@ def test_upload_with_hostile_text_shows_it_and_fetches_nothing(page: Page, stack
     choose(page, "Contracts and policies")
     page.get_by_text("Documents", exact=True).click()
     page.get_by_text("Add documents").wait_for()
-    files = [(name, f"{hostile} title\n\nThe QX-9 mixer lease {hostile} costs 77 crowns a month.\n"), ("empty.txt", "")]
+    files = [(name, f"{hostile} title\n\nThe QX-9 mixer lease {hostile} costs 77 crowns a month.\n"), ("tool.exe", "MZ")]
     page.locator("input[type=file]").set_input_files(
         [{"name": n, "mimeType": "text/plain", "buffer": text.encode()} for n, text in files]
     )
     page.get_by_role("button", name="Add 2 documents").click()
+    expect(page.locator(".notice.failed")).to_contain_text("No reader for a file called 'tool.exe'")
+    expect(page.locator(".progress")).to_contain_text("qx-9")
     expect(page.locator(".notice.done")).to_contain_text("was read", timeout=ANSWER_MS)
-    expect(page.locator(".notice.failed")).to_contain_text("empty.txt was not added", timeout=ANSWER_MS)
-    expect(page.get_by_role("button", name="Clear these notes")).to_be_visible(timeout=60_000)
 
     page.get_by_text("Ask", exact=True).click()
     ask(page, f"What does the QX-9 mixer lease cost a month? {hostile}")
@@ -194,15 +194,15 @@ def test_upload_with_hostile_text_shows_it_and_fetches_nothing(page: Page, stack
     row.click()
     expect(page.locator(".passage")).to_contain_text(f'<img src="{OUTSIDE}/a.png"> ![x]({OUTSIDE}/b.png)')
     assert page.title() == "Lectern"
-    assert page.locator(f'[src*="203.0.113"], [href*="203.0.113"]').count() == 0
+    assert page.locator('[src*="203.0.113"], [href*="203.0.113"]').count() == 0
 
-    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Close", exact=True).click()
     page.get_by_text("Documents", exact=True).click()
     document = page.locator("[class*=st-key-document-]", has_text="qx-9")
     document.get_by_role("button", name="Remove").click()
     page.get_by_role("button", name="Remove it").click()
     expect(document).to_have_count(0)
-    assert page.locator(f'[src*="203.0.113"], [href*="203.0.113"]').count() == 0
+    assert page.locator('[src*="203.0.113"], [href*="203.0.113"]').count() == 0
 
 
 def test_narrow_window_shows_an_open_citation_over_the_conversation(page: Page, stack: Any) -> None:
