@@ -19,7 +19,7 @@ from ingest.language import language
 from ingest.manifest import Manifest
 from ingest.schema import Hit
 from ingest.settings import Settings
-from ingest.vectors import Vectors, open_chroma
+from ingest.vectors import ChromaGone, Vectors, open_chroma
 
 MAX_QUERY = 8000  # characters; more is refused, not cut
 CANDIDATES = 50  # asked of each half, at least
@@ -36,6 +36,7 @@ class Searcher:
         self._guard = threading.Lock()
         self._threads = threading.local()
         self._client: Any = None
+        self._collections: dict[str, Vectors] = {}
         self._keywords: dict[str, tuple[int, Keywords]] = {}
 
     def __enter__(self) -> "Searcher":
@@ -98,13 +99,18 @@ class Searcher:
 
         vector = self.embedder.encode([query])[0]
         try:
-            with self._guard:
-                if self._client is None:
-                    self._client = self._stack.enter_context(open_chroma(self.settings))
-            return Vectors(self._client, corpus_id).search(vector, k)
-        except httpx.HTTPError as error:  # the server is being restarted: words alone still answer
+            return self._vectors(corpus_id).search(vector, k)
+        except (httpx.HTTPError, ChromaGone) as error:  # the server is being restarted: words alone still answer
             log.warning("Chroma does not answer (%s); searching by words alone.", error)
             return []
+
+    def _vectors(self, corpus_id: str) -> Vectors:
+        with self._guard:
+            if corpus_id not in self._collections:
+                if self._client is None:
+                    self._client = self._stack.enter_context(open_chroma(self.settings))
+                self._collections[corpus_id] = Vectors(self._client, corpus_id)
+            return self._collections[corpus_id]
 
 
 def fuse(keyword: dict[str, float], cosine: dict[str, float], weight: float) -> dict[str, float]:

@@ -23,23 +23,31 @@ os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 BATCH = 2000  # embeddings a call; Chroma refuses more than about 5,000
 
 
+class ChromaGone(UserError):
+    """The Chroma server that should be up does not answer."""
+
+
 @contextmanager
 def open_chroma(settings: Settings) -> Iterator["ClientAPI"]:
     """A Chroma client for the length of the body."""
     import chromadb
+    import httpx
     from chromadb.config import Settings as ChromaSettings
 
     url = settings.chroma_url or settings.url("chroma")
     quiet = ChromaSettings(anonymized_telemetry=False)
     if url:
         parts = urlsplit(url if "//" in url else f"//{url}")
+        host, port = parts.hostname or "127.0.0.1", parts.port or 8000
+        gone = ChromaGone(f"Chroma does not answer at {url}.", "Start it again: make down, then make up")
         try:
-            yield chromadb.HttpClient(host=parts.hostname or "127.0.0.1", port=parts.port or 8000,
-                                      ssl=parts.scheme == "https", settings=quiet)  # fmt: skip
-        except ValueError as error:
-            if "Could not connect" not in str(error):
-                raise
-            raise UserError(f"Chroma does not answer at {url}.", "Start it again: make down, then make up") from None
+            client = chromadb.HttpClient(host=host, port=port, ssl=parts.scheme == "https", settings=quiet)
+        except ValueError:
+            raise gone from None
+        try:
+            yield client
+        except httpx.HTTPError:
+            raise gone from None
         return
     with lock(settings.run / "chroma.lock", "The vector index", wait=20):
         yield chromadb.PersistentClient(path=str(settings.root / "chroma"), settings=quiet)

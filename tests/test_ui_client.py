@@ -20,10 +20,17 @@ def gateway(stack: Any) -> Gateway:
     return Gateway(stack.api, stack.key)
 
 
-def ask(gateway: Gateway, question: str, history: list[dict[str, str]] | None = None) -> tuple[list[str], Answer]:
-    *pieces, answer = gateway.ask("maintenance", [*(history or []), {"role": "user", "content": question}])
-    assert isinstance(answer, Answer) and all(isinstance(piece, str) for piece in pieces)
-    return [str(piece) for piece in pieces], answer
+def ask(gateway: Gateway, *messages: str) -> tuple[str, Answer]:
+    """The answer to the last of `messages`, which are a person's and the assistant's by turns."""
+    said = [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(messages)]
+    *pieces, answer = gateway.ask("maintenance", said)
+    assert isinstance(answer, Answer)
+    return "".join(map(str, pieces)), answer
+
+
+@pytest.fixture(scope="module")
+def asked(gateway: Gateway) -> tuple[str, Answer]:
+    return ask(gateway, QUESTION)
 
 
 def test_sign_in_link_works_once(stack: Any) -> None:
@@ -51,11 +58,11 @@ def test_assistants_have_what_the_page_shows(gateway: Gateway) -> None:
     assert gateway.health().model_up
 
 
-def test_answer_streams_and_its_citations_open(gateway: Gateway) -> None:
-    pieces, answer = ask(gateway, QUESTION)
-    assert "".join(pieces).strip() and answer.trace_id and answer.citations
+def test_citations_of_an_answer_open(gateway: Gateway, asked: tuple[str, Answer]) -> None:
+    text, answer = asked
+    assert text.strip() and answer.trace_id and answer.citations
     for citation in answer.citations:
-        assert f"[{citation.marker}]" in "".join(pieces)
+        assert f"[{citation.marker}]" in text
         passage = gateway.passage("maintenance", citation)
         assert (passage.quote, passage.document) == (citation.quote, citation.document)
 
@@ -67,19 +74,18 @@ def test_page_of_a_pdf_is_a_picture(gateway: Gateway) -> None:
     assert gateway.page_image("maintenance", first).startswith(b"\x89PNG")
 
 
-def test_follow_up_is_understood_from_its_history(stack: Any, gateway: Gateway) -> None:
-    pieces, _ = ask(gateway, QUESTION)
-    said = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": "".join(pieces)}]
-    _, answer = ask(gateway, "And how is it cleared?", said)
+def test_follow_up_is_understood_from_its_history(stack: Any, gateway: Gateway, asked: tuple[str, Answer]) -> None:
+    _, answer = ask(gateway, QUESTION, asked[0], "And how is it cleared?")
     trace = Journal(stack.home).trace(answer.trace_id)
-    assert trace and "SC-A04" in trace.standalone
+    assert trace and "SC-A04" not in trace.question and "SC-A04" in trace.standalone
 
 
-def test_feedback_is_kept(stack: Any, gateway: Gateway) -> None:
-    _, answer = ask(gateway, QUESTION)
-    gateway.feedback(answer.trace_id, -1, "The fan motor draws too much.")
-    kept = [f for f, t in Journal(stack.home).feedback("maintenance") if t.id == answer.trace_id]
+def test_feedback_is_kept(stack: Any, gateway: Gateway, asked: tuple[str, Answer]) -> None:
+    gateway.feedback(asked[1].trace_id, -1, "The fan motor draws too much.")
+    kept = [f for f, t in Journal(stack.home).feedback("maintenance") if t.id == asked[1].trace_id]
     assert [(f.score, f.correction) for f in kept] == [(-1, "The fan motor draws too much.")]
+    with pytest.raises(GatewayError, match="No answer"):
+        gateway.feedback("unknown", 1)
 
 
 def test_refused_upload_and_unknown_document_are_sentences(gateway: Gateway) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, Request, expect, sync_playwright
 
 from serve.journal import Journal
 
@@ -129,7 +129,7 @@ def test_ask_watch_open_and_correct(page: Page, stack: Any) -> None:
     page.get_by_role("button", name="Close", exact=True).click()
     expect(page.locator(".st-key-passage")).to_have_count(0)
 
-    page.locator(".st-key-rating-0").get_by_role("button").last.click()
+    page.locator(".st-key-rating-0 button").last.click()
     page.get_by_label("What should the answer have been?").fill("The fan motor drew too much current.")
     page.get_by_role("button", name="Send correction").click()
     expect(page.get_by_text("Thank you.")).to_be_visible()
@@ -179,9 +179,8 @@ def test_upload_with_hostile_text_shows_it_and_fetches_nothing(page: Page, stack
     page.get_by_text("Documents", exact=True).click()
     page.get_by_text("Add documents").wait_for()
     files = [(name, f"{hostile} title\n\nThe QX-9 mixer lease {hostile} costs 77 crowns a month.\n"), ("tool.exe", "MZ")]
-    page.locator("input[type=file]").set_input_files(
-        [{"name": n, "mimeType": "text/plain", "buffer": text.encode()} for n, text in files]
-    )
+    payloads = [FilePayload(name=n, mimeType="text/plain", buffer=text.encode()) for n, text in files]
+    page.locator("input[type=file]").set_input_files(payloads)
     page.get_by_role("button", name="Add 2 documents").click()
     expect(page.locator(".notice.failed")).to_contain_text("No reader for a file called 'tool.exe'")
     expect(page.locator(".progress")).to_contain_text("qx-9")
