@@ -4,14 +4,14 @@
 #   make up DETACH=1      the same, and it goes on when this terminal is closed
 #   make down             stop everything
 #   make ask CORPUS=maintenance Q="What does fault E-204 mean?"
-#   make test | lint | bench | clean
+#   make test | lint | clean
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(p) 2>/dev/null),$(p))))
 BIN := .venv/bin
 CORPUS ?= maintenance
 export Q CORPUS
 
-.PHONY: help up down ask test lint bench clean
+.PHONY: help up down ask test lint clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -37,10 +37,6 @@ lint:
 	@$(PYTHON) -I serve/install.py test dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-
-bench:
-	@$(PYTHON) -I serve/install.py test
-	@$(BIN)/python -m pytest tests/bench -s $(ARGS)
 
 clean:
 	@rm -rf build dist *.egg-info .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

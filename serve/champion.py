@@ -18,6 +18,7 @@ from ingest.locks import lock
 from ingest.settings import Settings
 from serve.adapter import check_adapter
 from serve.engine import Engine
+from serve.tiers import pick_tier
 
 DRAIN = 10.0  # seconds in which questions that already chose the old champion reach vLLM
 SMOKE_TOKENS = 8
@@ -95,7 +96,7 @@ def _switch(settings: Settings, corpus: str, old: Champion | None, new: Champion
         folder = settings.root / new.path
         check_adapter(folder, settings)
         if up:
-            _load(engine, new.name, folder)
+            _load(engine, new.name, folder, pick_tier(settings).base.id)
     _write(settings, corpus, new)
     if up and old and (new is None or old.name != new.name):
         time.sleep(drain)
@@ -113,16 +114,21 @@ def _switch(settings: Settings, corpus: str, old: Champion | None, new: Champion
     )
 
 
-def _load(engine: Engine, name: str, folder: Path) -> None:
+def _load(engine: Engine, name: str, folder: Path, base: str) -> None:
     """Load the adapter and try it; one that fails is unloaded again."""
     was_there = name in engine.models()
     engine.load(name, folder)
     try:
         _smoke(engine, name)
-    except UserError:
+    except UserError as failed:
         if not was_there:
             engine.unload(name)
-        raise
+        try:
+            _smoke(engine, base)
+        except UserError:  # weights that overflow leave NaN in vLLM's cache, which no request survives
+            raise UserError(f"{name} has silenced the model server; the champion stays as it was.",
+                            "Start it again: make down, then make up") from None  # fmt: skip
+        raise failed
 
 
 def _smoke(engine: Engine, name: str) -> None:

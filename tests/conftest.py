@@ -134,10 +134,9 @@ def small_index() -> Path:
     """.cache/home-KEY: models and small index, made anew when documents, profiles or ingest's code change."""
     made = CACHE / f"home-{key()}"
     if not made.is_dir():
-        for old in CACHE.glob("home-*"):
+        for old in (*CACHE.glob("home-*"), *CACHE.glob("part*")):
             shutil.rmtree(old, ignore_errors=True)
         part = CACHE / "part"
-        shutil.rmtree(part, ignore_errors=True)
         copy(models(), part / "models")
         for name, documents in SMALL.items():
             profile = yaml.safe_load((ROOT / "corpora" / name / "profile.yaml").read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
@@ -368,23 +369,19 @@ def test_model_that_only_vllm_has_needs_vllm(client: Any, settings: Settings) ->
 
 @pytest.fixture(scope="module")
 def server(settings: Settings) -> Iterator[str]:
-    """The gateway as a process of its own, as people run it."""
+    """The gateway behind a real server, as `serve api` runs it."""
     port = free_port()
-    env = {**os.environ, "LECTERN_HOME": str(settings.root), "LECTERN_API_PORT": str(port), "LECTERN_VLLM_PORT": "1",
-           "CHROMA_URL": settings.chroma_url}  # fmt: skip
-    process = subprocess.Popen([sys.executable, "-m", "serve", "api"], env=env)
-    url = f"http://127.0.0.1:{port}"
+    running = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_level="warning"))
+    thread = Thread(target=running.run)
+    thread.start()
     until = time.monotonic() + 90
-    while True:
-        try:
-            httpx.get(f"{url}/health").raise_for_status()
-            break
-        except httpx.HTTPError:
-            assert process.poll() is None and time.monotonic() < until
-            time.sleep(0.2)
-    yield url
-    process.terminate()
-    assert process.wait(20) in (0, -15)
+    while not running.started:
+        assert thread.is_alive() and time.monotonic() < until
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}"
+    running.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
 
 
 def test_stock_openai_client_works(server: str, key: str) -> None:

@@ -87,6 +87,8 @@ def refusals() -> Iterator[Any]:
         ({"base": "Other-7B"}, "trained on Other-7B"),
         ({"weights": token}, "embed_tokens.weight"),
         ({"weights": {}}, "empty"),
+        ({"weights": {**LORA, "x.lora_A.weight": np.array([[1, np.nan]], np.float32)}}, "no finite numbers"),
+        ({"weights": {**LORA, "x.lora_A.weight": np.array([[1, -np.inf]], np.float16)}}, "no finite numbers: its"),
     ]:
         yield pytest.param(config, words, id=words)
 
@@ -129,6 +131,19 @@ def test_adapter_of_another_shape_than_its_base_is_refused(settings: Settings, h
     }
     publish(settings, 2, weights=fits, r=4)
     assert promote(settings, "legal", 2).champion
+
+
+def test_weights_in_bf16_are_read(settings: Settings) -> None:
+    import torch
+    from safetensors.torch import save_file as save_torch
+
+    weights = {name: torch.full(tensor.shape, 3e38, dtype=torch.bfloat16) for name, tensor in LORA.items()}
+    save_torch(weights, publish(settings, 1) / "adapter_model.safetensors")
+    assert promote(settings, "legal", 1).champion, "large, but numbers"
+    weights[next(iter(weights))][3, 3] = float("nan")
+    save_torch(weights, publish(settings, 2) / "adapter_model.safetensors")
+    with pytest.raises(UserError, match="no finite numbers"):
+        promote(settings, "legal", 2)
 
 
 def test_every_reason_is_given_at_once(settings: Settings) -> None:

@@ -165,6 +165,17 @@ def test_client_that_leaves_stops_the_model(settings: Settings, http: httpx.Clie
     until(lambda: running(settings) == 0, 8)  # all 3,000 tokens would take a minute and more
 
 
+def test_client_that_leaves_an_assistant_stops_its_answer(settings: Settings, http: httpx.Client) -> None:
+    question = f"{questions(settings, 'maintenance')[0]} Please say it {time.time_ns()} times."
+    body = {"model": "maintenance", "stream": True, "messages": [{"role": "user", "content": question}]}
+    with http.stream("POST", "/v1/chat/completions", json=body) as answer:
+        assert '"role"' in next(answer.iter_lines())
+    until(lambda: running(settings) == 0, 30)
+    time.sleep(1)
+    asked = [trace.question for trace in Journal(settings.root).traces("maintenance")]
+    assert question not in asked, "only an answer that came to its end is on record"
+
+
 def test_adapter_is_promoted_answers_and_is_rolled_back(
     settings: Settings, http: httpx.Client, openai: OpenAI, published: list[int]
 ) -> None:
@@ -183,7 +194,7 @@ def test_adapter_is_promoted_answers_and_is_rolled_back(
     assert trace.answer.model in ("maintenance-v901", "")
     assert http.post("/v1/adapters/maintenance/promote", json={"version": 902}).status_code == 200
     assert "maintenance-v901" not in Engine(settings).models(), "the old one is unloaded after its drain"
-    for version, reason in [(903, "does not fit"), (904, "generate")]:
+    for version, reason in [(903, "does not fit"), (904, "no finite numbers")]:
         refused = http.post("/v1/adapters/maintenance/promote", json={"version": version})
         assert refused.status_code == 400 and reason in refused.json()["error"]["message"], refused.text
         assert f"maintenance-v{version}" not in Engine(settings).models()

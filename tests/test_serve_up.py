@@ -1,20 +1,10 @@
-"""The whole of it, running: what `serve up` started, what happens when a part dies, and what `serve doctor` says."""
+"""The whole of it, running: what `serve up` started, and what the commands beside it say. Deaths are in test_serve_stack."""
 
 import json
-import os
-import signal
 import stat
-import time
 
 import httpx
 import pytest
-
-
-def until(condition, seconds):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.5)
 
 
 def test_everything_is_up_and_the_key_is_its_owners_alone(stack):
@@ -73,15 +63,3 @@ def test_a_key_made_here_opens_the_gateway_until_it_is_revoked(stack):
     (row,) = [row for row in rows if row["name"] == "a test"]
     assert stack.command("serve", "key", "revoke", row["id"]).returncode == 0
     assert httpx.get(f"{stack.api}/v1/models", headers=headers).status_code == 401
-
-
-def test_killed_vllm_means_quoting_answers_until_it_is_back(stack):
-    pid = int((stack.home / "run" / "vllm.pid").read_text())
-    os.kill(pid, signal.SIGKILL)
-    until(lambda: not httpx.get(f"{stack.api}/health").json()["model"]["up"], 20)
-    done = stack.command("serve", "ask", "maintenance", "What does fault code SC-A04 mean?", "--json")
-    answer = json.loads(done.stdout)
-    assert answer["mode"] == "extractive"
-    assert answer["citations"] and answer["notice"]
-    until(lambda: httpx.get(f"{stack.api}/health").json()["model"]["up"], 300)
-    assert int((stack.home / "run" / "vllm.pid").read_text()) != pid

@@ -69,7 +69,7 @@ def everything(text: str) -> list[str]:
     return [
         question_html(text),
         notice_html("failed", text, text),
-        draft_html(text),
+        draft_html(text, 5),
         broken_html(text, text),
         answer_html(text, [cite(text)], 0),
         answer_html(text, [cite(text)], verbatim=True),

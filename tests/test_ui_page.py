@@ -158,6 +158,22 @@ def test_citation_of_a_pdf_opens_as_a_picture_of_its_page(page: Page, stack: Any
     page.wait_for_function("document.querySelector('.st-key-page-image img').naturalWidth > 600")
 
 
+def test_answer_can_be_stopped_and_asked_again(page: Page, stack: Any) -> None:
+    sign_in(page, stack)
+    choose(page, "Plant maintenance")
+    ask(page, QUESTION)
+    page.get_by_test_id("stChatInputStopButton").click()
+    expect(page.locator(".notice.stopped")).to_be_visible()
+    expect(page.locator(".waiting")).not_to_be_visible()
+    ask(page, "What is checked every week?")
+    answered(page, 1)
+    expect(page.locator(".notice.stopped")).to_be_visible()
+    page.get_by_role("button", name="Ask again").click()
+    expect(page.locator(".question").last).to_have_text(QUESTION)
+    answered(page, 1)
+    expect(page.locator(".notice.stopped")).to_have_count(0)
+
+
 def test_chinese_is_asked_and_refused_in_chinese(page: Page, stack: Any) -> None:
     sign_in(page, stack)
     choose(page, "公文写作")
@@ -178,7 +194,9 @@ def test_upload_with_hostile_text_shows_it_and_fetches_nothing(page: Page, stack
     choose(page, "Contracts and policies")
     page.get_by_text("Documents", exact=True).click()
     page.get_by_text("Add documents").wait_for()
-    files = [(name, f"{hostile} title\n\nThe QX-9 mixer lease {hostile} costs 77 crowns a month.\n"), ("tool.exe", "MZ")]
+    # In Chinese, which the small model does not read: the answer quotes, so that the text comes back as it stands.
+    text = f"{hostile} 合同\n\n搅拌机 QX-9 的租赁费用 {hostile} 为每月七十七克朗。\n"
+    files = [(name, text), ("tool.exe", "MZ")]
     payloads = [FilePayload(name=n, mimeType="text/plain", buffer=text.encode()) for n, text in files]
     page.locator("input[type=file]").set_input_files(payloads)
     page.get_by_role("button", name="Add 2 documents").click()
@@ -187,11 +205,13 @@ def test_upload_with_hostile_text_shows_it_and_fetches_nothing(page: Page, stack
     expect(page.locator(".notice.done")).to_contain_text("was read", timeout=ANSWER_MS)
 
     page.get_by_text("Ask", exact=True).click()
-    ask(page, f"What does the QX-9 mixer lease cost a month? {hostile}")
+    ask(page, "搅拌机 QX-9 的租赁费用是每月多少克朗？")
     answered(page, 0)
-    row = page.locator(".citations button", has_text="qx-9").first
-    row.click()
+    page.locator(".citations button", has_text="qx-9").first.click()
     expect(page.locator(".passage")).to_contain_text(f'<img src="{OUTSIDE}/a.png"> ![x]({OUTSIDE}/b.png)')
+    expect(page.locator(".answer").first).to_contain_text("![x]")
+    ask(page, f"搅拌机 {hostile}")
+    answered(page, 1)
     assert page.title() == "Lectern"
     assert page.locator('[src*="203.0.113"], [href*="203.0.113"]').count() == 0
 

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,18 +57,12 @@ def data_folder(settings: Settings, corpus: str) -> Path:
 
 def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk) -> tuple[Data, str]:
     """Make and write the rows of a corpus; returns what they are, and one of them as the model sees it."""
-    import torch
-
     assistant = open_assistant(corpus, settings)
     base = base_folder(assistant.tier, settings, talk.say)
     folder = data_folder(settings, corpus)
-    with lock(folder.with_suffix(".lock"), f"The training rows of {corpus}"):
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # one short question at a time: more threads only wait for each other
-        try:
+    with assistant.searcher, lock(folder.with_suffix(".lock"), f"The training rows of {corpus}"):
+        with one_thread():
             harvest = make_examples(assistant, rows, seed, talk)
-        finally:
-            torch.set_num_threads(threads)
         if not harvest.taught:
             reasons = ", ".join(f"{n} {reason}" for reason, n in harvest.dropped.most_common(3))
             raise UserError(f"No training row of {corpus} came out ({reasons}).", f"See what is indexed: ingest list {corpus}")
@@ -83,13 +78,27 @@ def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk)
             corpus=corpus, stamp=stamp(assistant), rows_asked=rows, seed=seed, rows=len(examples),
             refusals=sum(not e.answerable for e in examples), kinds=_counts(e.kind for e in examples),
             documents=_counts(e.document for e in examples), held_out=harvest.held_out, dropped=dict(harvest.dropped),
-            pairs=_counts(p.source for p in pairs), tokens={"shortest": lengths[0], "median": lengths[len(lengths) // 2],
-            "longest": lengths[-1]}, histogram=_counts(f"{n // BUCKET * BUCKET}" for n in lengths),
+            pairs=_counts(p.source for p in pairs),
+            tokens={"shortest": lengths[0], "median": lengths[len(lengths) // 2], "longest": lengths[-1]},
+            histogram=_counts(f"{n // BUCKET * BUCKET}" for n in lengths),
             sft_hash=hashlib.sha256(sft).hexdigest(), dpo_hash=hashlib.sha256(dpo).hexdigest(),
         )  # fmt: skip
         _write(folder, {"sft.jsonl": sft, "dpo.jsonl": dpo, "card.md": data_card(data, assistant.tier.base.id).encode(),
                         "data.json": data.model_dump_json(indent=2).encode()})  # fmt: skip
     return data, decoded(tokenizer, encoded[0])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: one short question at a time is embedded, and more threads would only wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def stamp(assistant: Assistant) -> dict[str, str]:
@@ -109,14 +118,13 @@ def fresh_data(settings: Settings, corpus: str, talk: Talk) -> Data:
     """The rows as they are, or made anew where there are none or what they depend on has changed."""
     assistant = open_assistant(corpus, settings)
     base_folder(assistant.tier, settings, talk.say)
-    try:
-        data = read_data(settings, corpus)
-        now = stamp(assistant)
-        changed = [reason for reason in now if data.stamp.get(reason) != now[reason]]
-    except UserError:
-        data, changed = None, []
-    finally:
-        assistant.searcher.close()
+    with assistant.searcher:
+        try:
+            data = read_data(settings, corpus)
+            now = stamp(assistant)
+            changed = [reason for reason in now if data.stamp.get(reason) != now[reason]]
+        except UserError:
+            data, changed = None, []
     if data and not changed:
         return data
     talk.say(f"Making training rows of {corpus}" + (f": {' and '.join(changed)} changed" if changed else "") + " …")

@@ -38,7 +38,7 @@ def evaluate(settings: Settings, corpus: str, version: int | None, lang: str | N
              talk: Talk) -> tuple[dict[str, Any], Path]:  # fmt: skip
     """The figures of every system, and the file that holds them with each answer."""
     assistant = open_assistant(corpus, settings)
-    try:
+    with assistant.searcher:
         gold, missing = held_out_gold(assistant.profile, assistant.searcher.manifest, lang, assistant.reads, limit)
         if missing:
             talk.say(f"Left out: {len(missing)} questions whose quote is not in the index ({', '.join(missing[:5])} …)")
@@ -51,8 +51,6 @@ def evaluate(settings: Settings, corpus: str, version: int | None, lang: str | N
         ask = _askers(assistant, readable, f"{corpus}-v{adapter}" if adapter else None)
         with Loaded(assistant.engine, settings, corpus, adapter):
             answers = {name: _ask_all(name, asker, gold, talk) for name, asker in ask.items()}
-    finally:
-        assistant.searcher.close()
     report = {name: measure([o for _, o in answers[name]]) if name in answers else NOT_RUN for name in SYSTEMS}
     return report, _write(settings, corpus, adapter, report, gold, answers)
 

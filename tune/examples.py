@@ -49,6 +49,9 @@ def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk) -> Har
     manifest = assistant.searcher.manifest
     harvest = Harvest(held_out=list(profile.tune.held_out))
     held = held_out_versions(profile, manifest)
+    known = {d["document"] for d in manifest.documents(profile.name)}
+    if absent := [name for name in harvest.held_out if name not in known]:
+        talk.say(f"Held out but not indexed: {', '.join(absent)}. If one goes by another name in the index, correct the profile.")
     facts = _readable(assistant, manifest, held, seed, harvest)
     if not facts:
         raise UserError(*_nothing_to_teach(assistant, harvest))

@@ -1,23 +1,27 @@
 """Held-out documents: what the gate asks about never enters training, under no name."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from corpora import Profile, UserError
 from ingest.manifest import Manifest
 from ingest.schema import Chunk
 from tune.schema import Example
 
+NEAR = 0.85  # likeness of two names, one of which is taken for a misspelling of the other
 REPEATS = 0.3  # of a document's longer chunks: more in common with a held-out one and it is a copy of it
 LONG = 60  # characters of a chunk whose repetition means something; every manual has the same short lines
 
 
 def held_out_versions(profile: Profile, manifest: Manifest) -> set[str]:
-    """Versions of the held-out documents. Raises `UserError` where one is not indexed or another repeats one."""
+    """Versions of the held-out documents. Raises `UserError` where one is misspelt, or another document repeats one."""
     documents = manifest.documents(profile.name)
     names = set(profile.tune.held_out)
-    if missing := sorted(names - {d["document"] for d in documents}):
-        raise UserError(f"{profile.name} holds out {', '.join(missing)}, which is not indexed; under another name it would leak.",
-                        f"Correct tune.held_out in its profile.yaml, or: ingest list {profile.name}")  # fmt: skip
+    known = {d["document"] for d in documents}
+    for name in sorted(names - known):
+        if near := get_close_matches(name, known - names, 1, NEAR):
+            raise UserError(f"{profile.name} holds out {name}, which is not indexed, but {near[0]} is; it would leak under that name.",
+                            "Correct tune.held_out in its profile.yaml.")  # fmt: skip
     held = {d["version"] for d in documents if d["document"] in names}  # the same bytes elsewhere are the same version
     secret = {_text(c) for version in held for c in manifest.chunks(version) if len(_text(c)) >= LONG}
     for d in documents:

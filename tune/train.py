@@ -99,10 +99,13 @@ def arguments(run: Run) -> dict[str, Any]:
 
 def carry_out(settings: Settings, run: Run, trainer: "Trainer", progress: "Progress", talk: Talk) -> Trained:
     """Train to the end and publish; on Ctrl-C leave a checkpoint and raise KeyboardInterrupt."""
+    from transformers import PrinterCallback
+
     plan = run.plan
     checkpoint = run.last_checkpoint()
     started = time.monotonic()
     steps = plan.max_steps or math.ceil(math.ceil(plan.rows / (plan.batch * plan.accumulate)) * plan.epochs)
+    trainer.remove_callback(PrinterCallback)  # it would print every step a second time
     with talk.bar("Step", steps) as progress.advance, progress.interruptible():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if progress.stopped and trainer.state.global_step < trainer.state.max_steps:

@@ -1,5 +1,6 @@
 """A conversation with one assistant: ask, watch the answer come, open its citations, say whether it was right."""
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -10,7 +11,9 @@ from ui.client import Answer, Assistant, Gateway, GatewayError, Message
 from ui.markup import answer_html, broken_html, draft_html, label, notice_html, question_html, welcome_html
 from ui.passage import close_citation, open_citation, opened, show_passage
 from ui.sheet import show_sheet
+from ui.waiting import with_pauses
 
+REDRAWN = 0.4  # seconds between two looks at whether the reader wants to stop
 REMEMBERED = 4  # earlier turns sent along, so that "and for the other pump?" is understood; more cost prompt
 
 
@@ -29,8 +32,9 @@ class Turn:
 def show_chat(gateway: Gateway, assistant: Assistant) -> None:
     asked = _question_box(assistant)
     turns = _turns(assistant.id)
-    if found := opened():
-        show_passage(gateway, found)
+    with st.container(key="beside"):  # there without a passage too, so that nothing below it is made anew
+        if found := opened():
+            show_passage(gateway, found)
     with st.container(key="thread"):
         welcome = st.empty()  # always there, so that it goes at once when the first question comes
         if not turns and not asked:
@@ -91,15 +95,16 @@ def _answer(gateway: Gateway, assistant: Assistant, turns: list[Turn]) -> None:
     """Stream the last turn's answer. Where its reader stops it, Streamlit ends this run and the turn stays as it is."""
     turn = turns[-1]
     st.html(question_html(turn.question))
-    draft = st.empty()
-    draft.html(draft_html(""))
+    draft, begun = st.empty(), time.monotonic()
+    draft.html(draft_html("", 0))
+    messages = [*_history(turns[:-1]), {"role": "user", "content": turn.question}]
     try:
-        for piece in gateway.ask(assistant.id, [*_history(turns[:-1]), {"role": "user", "content": turn.question}]):
+        for piece in with_pauses(gateway.ask(assistant.id, messages), REDRAWN):
             if isinstance(piece, Answer):
                 turn.answer = piece
             else:
-                turn.text += piece
-                draft.html(draft_html(turn.text))
+                turn.text += piece or ""
+                draft.html(draft_html(turn.text, time.monotonic() - begun))
     except GatewayError as error:
         if error.status == 401:
             raise
@@ -110,7 +115,8 @@ def _answer(gateway: Gateway, assistant: Assistant, turns: list[Turn]) -> None:
 
 def _show_turn(gateway: Gateway, assistant: Assistant, turn: Turn, number: int) -> None:
     st.html(question_html(turn.question))
-    _show_reply(gateway, assistant, turn, number)
+    with st.empty().container():  # the same shape as a draft has, so that an answer keeps its place
+        _show_reply(gateway, assistant, turn, number)
 
 
 def _show_reply(gateway: Gateway, assistant: Assistant, turn: Turn, number: int) -> None:

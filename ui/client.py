@@ -1,7 +1,7 @@
 """The gateway as the page sees it: a method a call, every failure a sentence.  Run: pytest tests/test_ui_client.py"""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, BinaryIO, Literal, Self
@@ -150,7 +150,7 @@ class Gateway:
             if m.get("lectern", {}).get("kind") == "assistant"
         ]
 
-    def ask(self, assistant: str, messages: Sequence[Message]) -> Iterator[str | Answer]:
+    def ask(self, assistant: str, messages: Sequence[Message]) -> Generator[str | Answer]:
         """The answer in pieces as they are checked and sent, and at the end what stands beside it."""
         body = {"model": assistant, "messages": list(messages), "stream": True}
         answer: Answer | None = None

@@ -123,11 +123,12 @@ def _list(gateway: Gateway, assistant: Assistant, documents: list[Document]) -> 
 
 
 def _row(gateway: Gateway, assistant: Assistant, document: Document) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"document-{document.version}"):
+    key = f"{document.version}-{document.document}"  # one file under two names is one version
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"document-{key}"):
         st.html(document_html(document))
         with st.popover("Remove", type="tertiary"):
             st.write(f"Remove **{label(document.title or document.document)}**? Answers will no longer draw on it.")
-            if st.button("Remove it", key=f"remove-{document.version}", type="primary"):
+            if st.button("Remove it", key=f"remove-{key}", type="primary"):
                 try:
                     gateway.remove(assistant.id, document)
                 except GatewayError as error:

@@ -48,11 +48,12 @@ def notice_html(kind: str, heading: str, text: str = "") -> str:
     return f'<div class="notice {kind}" role="{role}"{lang(text)}><strong>{escape(heading)}</strong>{body}</div>'
 
 
-def draft_html(text: str) -> str:
+def draft_html(text: str, seconds: float) -> str:
     """An answer on its way: its markers stand there, but open nothing yet. Where it is stopped, Streamlit draws nothing
     more, so the notice of that is there from the start and shows itself when the page comes to rest (page.css)."""
     body = f'<div class="answer"{lang(text)} aria-busy="true">{_plain_blocks(text)}</div>' if text else ""
-    waiting = "" if text else '<div class="waiting" role="status">Searching the documents</div>'
+    since = f", {seconds:.0f} s" if seconds >= 3 else ""
+    waiting = "" if text else f'<div class="waiting" role="status">Searching the documents{since}</div>'
     return f'<div class="draft">{body}{waiting}{STOPPED}</div>'
 
 

@@ -10,7 +10,7 @@ def signed_in(url: str) -> Gateway | None:
     """The person's connection, or None after showing how to sign in."""
     gateway: Gateway | None = st.session_state.get("gateway")
     if gateway is None and (token := st.query_params.get("token")):
-        # The token dies with its first use and must not stay in the address bar, in history or in a screenshot.
+        # It dies with its first use; out of the address bar with it, so that nobody bookmarks a dead link.
         st.query_params.clear()
         gateway = _try(url, token=token)
     if gateway is None:

@@ -4,7 +4,7 @@ import re
 
 from ingest.schema import Chunk
 from tune.chance import Chance
-from tune.facts.wording import Fact, ask, low, say
+from tune.facts.wording import Fact, ask, low, stopped
 
 NAMED = re.compile(r"(def|class|function|func|type|interface)\s+(\w+)")
 DOCUMENTED = re.compile(r"(?:\"\"\"|'''|/\*\*?|//[/!]?)\s*\**\s*(?P<line>[A-Z][^\n\"*]{18,200}?[.!])(?=\s|\"|\*|$)")
@@ -18,6 +18,7 @@ def function_facts(chunk: Chunk, rng: Chance) -> list[Fact]:
     if not named or not line or named[2].startswith("_"):
         return []
     sort = "class" if named[1] in ("class", "type", "interface") else "function"
-    slots = {"key": named[2], "value": line["line"], "name": trail[0], "sort": sort, "main": low(line["line"].rstrip(".!"))}
+    slots = {"key": named[2], "name": trail[0], "sort": sort, "main": low(line["line"].rstrip(".!"))}
+    said = stopped(f"{named[2]}: {line['line']}", "en")
     place = (chunk, line.start("line"), line.end("line"))
-    return [Fact(form, ask(rng, "en", form, **slots), say("en", form, **slots), *place) for form in ("does", "which")]
+    return [Fact(form, ask(rng, "en", form, **slots), said, *place) for form in ("does", "which")]

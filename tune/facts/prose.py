@@ -29,9 +29,10 @@ WARNING = re.compile(r"(?:WARNING|CAUTION|DANGER|NOTE|警告|注意|危险)\s*[:
 
 def clause_facts(chunk: Chunk, subject: Subject, rng: Chance) -> list[Fact]:
     """What a numbered clause says: its first sentence."""
-    lead = chunk.text.lstrip()
     heading = chunk.context.rsplit(" › ", 1)[-1]
-    match = CLAUSE.match(lead) or CLAUSE_HEADING.search(heading if lead.startswith(heading) else "")
+    lead = chunk.text.lstrip()
+    under = lead.startswith(heading)
+    match = CLAUSE.match(lead.removeprefix(heading).lstrip()) or (CLAUSE_HEADING.search(heading) if under else None)
     if not match:
         return []
     for start, end in _bodies(chunk.text):

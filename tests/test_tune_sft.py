@@ -1,0 +1,122 @@
+"""SFT on the real small model: the guards on labels, two steps to a published version, and an interrupted run resumed."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+import yaml
+from safetensors import safe_open
+
+from corpora import UserError
+from ingest.settings import Settings
+from serve.adapter import check_adapter
+from serve.prompt import template_hash
+from tests.plant import CORPUS, SILENT, make_plant
+from tune.base import base_hash, load_tokenizer
+from tune.data import make_data, read_examples
+from tune.labels import check_labels, decoded, encode
+from tune.registry import adapter_folder, read_adapter
+from tune.sft import sft
+from tune.talk import Talk
+from tune.train import Request
+
+PROMPT = [{"role": "system", "content": "Cite."}, {"role": "user", "content": "Passages:\n\n[1] Oil\n63 L\n\nQuestion: how much oil?"}]
+ANSWER = [{"role": "assistant", "content": "The oil volume is 63 L. [1]"}]
+# SmolLM2's own template, but for the end of a turn.
+ENDLESS = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+SHOUTING = ENDLESS.replace("m['content']", "(m['content'] | upper if m['role'] == 'assistant' else m['content']) + '<|im_end|>'")
+HISTORY = ENDLESS.replace("{% for", "{{ messages | length }}{% for").replace("m['content']", "m['content'] + '<|im_end|>'")
+
+
+@pytest.fixture(scope="module")
+def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    settings = make_plant(home, tmp_path_factory.mktemp("plant"))
+    make_data(settings, CORPUS, 4, 0, SILENT)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def base(home: Path) -> Path:
+    return home / "models" / "SmolLM2-135M-Instruct"
+
+
+def test_labels_are_the_answer_and_eos_and_nothing_else(base: Path) -> None:
+    tokenizer = load_tokenizer(base)
+    row = encode(tokenizer, "row", PROMPT, ANSWER, 768)
+    trained = [token for token in row.labels if token != -100]
+    assert tokenizer.decode(trained) == "The oil volume is 63 L. [1]<|im_end|>"
+    assert row.ids[-len(trained) :] == trained and len(row.ids) == len(row.labels)
+    assert tokenizer.decode(row.prompt).endswith("<|im_start|>assistant\n")
+    assert decoded(tokenizer, row).endswith("⟦The oil volume is 63 L. [1]<|im_end|>⟧")
+    with pytest.raises(UserError, match="labels decode to"):
+        check_labels(tokenizer, "row", row.labels[:-1], ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [(ENDLESS, "never learn to stop"), (SHOUTING, "labels decode to"), (HISTORY, "renders the prompt otherwise")],
+)
+def test_a_template_that_spoils_the_labels_stops_the_run(base: Path, template: str, sentence: str) -> None:
+    tokenizer = load_tokenizer(base)
+    tokenizer.chat_template = template
+    with pytest.raises(UserError, match=sentence):
+        encode(tokenizer, "row", PROMPT, ANSWER, 768)
+
+
+def test_a_row_that_is_too_long_stops_the_run_with_its_length(base: Path) -> None:
+    with pytest.raises(UserError, match=r"row-7 has \d+ tokens, more than the 20"):
+        encode(load_tokenizer(base), "row-7", PROMPT, ANSWER, 20)
+
+
+def test_two_steps_publish_a_version_that_serving_accepts(settings: Settings, base: Path) -> None:
+    told: list[str] = []
+    trained = sft(settings, Request(CORPUS, max_steps=2, rows=2), Talk(told.append))
+    folder = adapter_folder(settings, CORPUS, trained.adapter.version)
+    check_adapter(folder, settings)
+    assert trained.adapter == read_adapter(settings, CORPUS, 1)
+    assert trained.adapter.template_hash == template_hash(base) and trained.adapter.base_hash == base_hash(base)
+    assert (trained.adapter.rows, trained.adapter.kind, trained.adapter.parent) == (2, "sft", None)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert config["r"] == 8 and config["base_model_name_or_path"] == base.name
+    assert {"q_proj", "down_proj"} < set(config["target_modules"])
+    with safe_open(folder / "adapter_model.safetensors", "pt") as weights:
+        learnt = [weights.get_tensor(name) for name in weights.keys() if "lora_B" in name]  # noqa: SIM118
+        assert all(str(t.dtype) == "torch.bfloat16" for t in learnt) and any(t.abs().max() > 0 for t in learnt)
+    log = [json.loads(line) for line in (trained.run.folder / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log[:2]] == [1, 2] and all(line["tokens_per_second"] > 0 for line in log[:2])
+    assert log[2]["event"] == "published"
+    assert yaml.safe_load((trained.run.folder / "config.yaml").read_text())["max_length"] == 768
+    answer = read_examples(settings, CORPUS)[0].completion[0]["content"]
+    assert any(f"⟦{answer}<|im_end|>⟧" in line for line in told), "one decoded example is shown"
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on_from_it(settings: Settings) -> None:
+    def interrupting(line: str) -> None:
+        if line.startswith("Step 1/"):
+            signal.raise_signal(signal.SIGINT)
+
+    published = len(list((settings.adapters / CORPUS).iterdir())) if (settings.adapters / CORPUS).exists() else 0
+    with pytest.raises(KeyboardInterrupt):
+        sft(settings, Request(CORPUS, max_steps=3, rows=1), Talk(interrupting))
+    assert published == (len(list((settings.adapters / CORPUS).iterdir())) if published else 0), "nothing half-trained is published"
+    told: list[str] = []
+    trained = sft(settings, Request(CORPUS, resume=True), Talk(told.append))
+    log = [json.loads(line) for line in (trained.run.folder / "log.jsonl").read_text().splitlines()]
+    steps = [line["step"] for line in log if "step" in line]
+    assert steps[-1] == 3 and steps == sorted(set(steps)) and any("from checkpoint-" in line for line in told)
+    assert trained.adapter.settings["max_steps"] == 3
+    with pytest.raises(UserError, match="No interrupted run"):
+        sft(settings, Request(CORPUS, resume=True), SILENT)
+
+
+def test_resume_refuses_when_the_rows_have_changed(settings: Settings) -> None:
+    def interrupting(line: str) -> None:
+        if line.startswith("Step 1/"):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        sft(settings, Request(CORPUS, max_steps=3, rows=1), Talk(interrupting))
+    make_data(settings, CORPUS, 5, 1, SILENT)
+    with pytest.raises(UserError, match="The rows changed since"):
+        sft(settings, Request(CORPUS, resume=True), SILENT)
