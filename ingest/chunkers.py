@@ -40,8 +40,10 @@ def chunk(document: Document, version: str, count: Count, cap: int) -> list[Chun
 
 
 def _begins(text: str, group: list[Block], piece: Block) -> bool:
-    """Does `piece` open a new chunk, though there is room: a section, a clause, a table row, a definition."""
+    """Does `piece` open a new chunk, though there is room: a page, a section, a clause, a table row, a definition."""
     last = group[-1]
+    if piece.page != last.page:
+        return True  # a citation names one page
     if piece.kind == "heading":
         return last.kind != "heading"
     if last.kind == "heading" and len(group) == 1:

@@ -123,6 +123,8 @@ def cited(
     Markers of passages that were not shown, or that do not support the sentence, are dropped. No spans: it does not stand.
     """
     words, named = markers(sentence)
+    if words.endswith(("?", "？", ":", "：")):
+        return words, []  # a question or an opening states nothing that could be supported
     found: list[tuple[Span, Support, Author]] = []
     for number in named:
         best = best_span(words, [shown[number - 1]], weigh) if 1 <= number <= len(shown) else None

@@ -72,3 +72,13 @@ def test_a_section_a_row_and_a_clause_begin_a_chunk() -> None:
     ]
     assert chunks[1].context == "Rules › 1 General"
     assert chunks[-1].context == "Rules › 2 Table: a | b"
+
+
+def test_a_chunk_lies_on_one_page() -> None:
+    writer = Writer("Manual")
+    for page in (1, 1, 2):
+        writer.paragraph(f"Words on page {page}.", page)
+    assert [(c.page, c.text.strip()) for c in chunk(writer.document(), "v", words, 100)] == [
+        (1, "Words on page 1.\n\nWords on page 1."),
+        (2, "Words on page 2."),
+    ]

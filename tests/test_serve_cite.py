@@ -87,6 +87,7 @@ def test_a_models_marker_stands_only_on_the_passage_it_names() -> None:
     )
     assert cited("The cover bolts M10 are tightened to 46 N·m. [1]", [right, wrong], lambda t: 1.0)[1] == []
     assert cited("The pump delivers 80 m³/h. [7]", [right], lambda t: 1.0)[1] == []
+    assert cited("To how many N·m are the cover bolts M10 tightened, 45 N·m? [1]", [right], lambda t: 1.0)[1] == []
 
 
 @given(st.text(alphabet="ab .。\n1|", max_size=120), st.text(alphabet="ab .1", min_size=1, max_size=40))
