@@ -3,12 +3,13 @@
 #   make up               install, index, start everything, ask one question; Ctrl-C stops it all
 #   make up DETACH=1      the same, and it goes on when this terminal is closed
 #   make down             stop everything
-#   make ask CORPUS=maintenance Q="What does fault E-204 mean?"
+#   make ask CORPUS=maintenance Q="What does fault SC-A04 mean?"
 #   make test | lint | clean
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(p) 2>/dev/null),$(p))))
 BIN := .venv/bin
 CORPUS ?= maintenance
+override Q := $(value Q)
 export Q CORPUS
 
 .PHONY: help up down ask test lint clean
@@ -25,7 +26,7 @@ down:
 
 # Q goes by the environment, so that quotes and dollars in a question reach Lectern as they were typed.
 ask:
-	@if [ -z "$$Q" ]; then echo 'Ask something: make ask CORPUS=maintenance Q="What does fault E-204 mean?"' >&2; exit 2; fi
+	@if [ -z "$$Q" ]; then echo 'Ask something: make ask CORPUS=maintenance Q="What does fault SC-A04 mean?"' >&2; exit 2; fi
 	@if [ ! -x $(BIN)/python ]; then echo "Nothing is installed yet. First: make up" >&2; exit 2; fi
 	@$(BIN)/python -m serve ask "$$CORPUS" "$$Q"
 

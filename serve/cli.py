@@ -1,4 +1,4 @@
-"""The command `serve`.  Run: serve ask maintenance "What does fault E-204 mean?" """
+"""The command `serve`.  Run: serve ask maintenance "What does fault SC-A04 mean?" """
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ def ask(args: Namespace) -> int:
 
     settings = Settings()
     if not args.question.strip():
-        raise UserError("The question is empty.", 'Try: serve ask maintenance "What does fault E-204 mean?"')
+        raise UserError("The question is empty.", 'Try: serve ask maintenance "What does fault SC-A04 mean?"')
     if len(args.question) > QUESTION_LIMIT:
         raise UserError(f"The question has {len(args.question):,} characters; at most {QUESTION_LIMIT:,} are read.",
                         "Ask for one thing, and add long texts as documents: ingest add CORPUS FILE")  # fmt: skip

@@ -11,10 +11,11 @@ from safetensors import safe_open
 from corpora import UserError
 from ingest.settings import Settings
 from serve.adapter import check_adapter
+from serve.champion import versions
 from serve.prompt import template_hash
 from tests.plant import CORPUS, SILENT, make_plant
 from tune.base import base_hash, load_tokenizer
-from tune.data import make_data, read_examples
+from tune.data import data_folder, make_data, read_examples
 from tune.labels import check_labels, decoded, encode
 from tune.registry import adapter_folder, read_adapter
 from tune.sft import sft
@@ -24,7 +25,10 @@ from tune.train import Request
 PROMPT = [{"role": "system", "content": "Cite."}, {"role": "user", "content": "Passages:\n\n[1] Oil\n63 L\n\nQuestion: how much oil?"}]
 ANSWER = [{"role": "assistant", "content": "The oil volume is 63 L. [1]"}]
 # SmolLM2's own template, but for the end of a turn.
-ENDLESS = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+ENDLESS = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
 SHOUTING = ENDLESS.replace("m['content']", "(m['content'] | upper if m['role'] == 'assistant' else m['content']) + '<|im_end|>'")
 HISTORY = ENDLESS.replace("{% for", "{{ messages | length }}{% for").replace("m['content']", "m['content'] + '<|im_end|>'")
 
@@ -71,12 +75,12 @@ def test_a_row_that_is_too_long_stops_the_run_with_its_length(base: Path) -> Non
 
 def test_two_steps_publish_a_version_that_serving_accepts(settings: Settings, base: Path) -> None:
     told: list[str] = []
-    trained = sft(settings, Request(CORPUS, max_steps=2, rows=2), Talk(told.append))
+    trained = sft(settings, Request(CORPUS, max_steps=2, rows=1), Talk(told.append))
     folder = adapter_folder(settings, CORPUS, trained.adapter.version)
     check_adapter(folder, settings)
     assert trained.adapter == read_adapter(settings, CORPUS, 1)
     assert trained.adapter.template_hash == template_hash(base) and trained.adapter.base_hash == base_hash(base)
-    assert (trained.adapter.rows, trained.adapter.kind, trained.adapter.parent) == (2, "sft", None)
+    assert (trained.adapter.rows, trained.adapter.kind, trained.adapter.parent) == (1, "sft", None)
     config = json.loads((folder / "adapter_config.json").read_text())
     assert config["r"] == 8 and config["base_model_name_or_path"] == base.name
     assert {"q_proj", "down_proj"} < set(config["target_modules"])
@@ -96,27 +100,21 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on_from_it(settings: Setting
         if line.startswith("Step 1/"):
             signal.raise_signal(signal.SIGINT)
 
-    published = len(list((settings.adapters / CORPUS).iterdir())) if (settings.adapters / CORPUS).exists() else 0
+    before = versions(settings, CORPUS)
     with pytest.raises(KeyboardInterrupt):
         sft(settings, Request(CORPUS, max_steps=3, rows=1), Talk(interrupting))
-    assert published == (len(list((settings.adapters / CORPUS).iterdir())) if published else 0), "nothing half-trained is published"
+    assert versions(settings, CORPUS) == before, "nothing half-trained is published"
+    rows = data_folder(settings, CORPUS) / "sft.jsonl"
+    made = rows.read_bytes()
+    rows.write_bytes(made + made.splitlines(keepends=True)[0])
+    with pytest.raises(UserError, match="The rows changed since"):
+        sft(settings, Request(CORPUS, resume=True), SILENT)
+    rows.write_bytes(made)
     told: list[str] = []
     trained = sft(settings, Request(CORPUS, resume=True), Talk(told.append))
     log = [json.loads(line) for line in (trained.run.folder / "log.jsonl").read_text().splitlines()]
     steps = [line["step"] for line in log if "step" in line]
-    assert steps[-1] == 3 and steps == sorted(set(steps)) and any("from checkpoint-" in line for line in told)
-    assert trained.adapter.settings["max_steps"] == 3
+    assert steps[-1] == 3 and steps == list(range(1, 4)) and any("from checkpoint-" in line for line in told)
+    assert trained.adapter.settings["max_steps"] == 3 and versions(settings, CORPUS) == [*before, trained.adapter.version]
     with pytest.raises(UserError, match="No interrupted run"):
-        sft(settings, Request(CORPUS, resume=True), SILENT)
-
-
-def test_resume_refuses_when_the_rows_have_changed(settings: Settings) -> None:
-    def interrupting(line: str) -> None:
-        if line.startswith("Step 1/"):
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        sft(settings, Request(CORPUS, max_steps=3, rows=1), Talk(interrupting))
-    make_data(settings, CORPUS, 5, 1, SILENT)
-    with pytest.raises(UserError, match="The rows changed since"):
         sft(settings, Request(CORPUS, resume=True), SILENT)

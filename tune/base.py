@@ -56,6 +56,7 @@ def precision() -> str:
 
     if torch.cuda.is_available():
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    # On a CPU with AVX-512 BF16, a row of 350 tokens took the 135M model 4.5 s of one core in fp32 and 6.8 s in bf16.
     return "float32"
 
 
@@ -74,7 +75,7 @@ def trainer_settings() -> dict[str, Any]:
 
 
 def quiet() -> None:
-    """Keep the libraries' own bars and hints out of a log that people read."""
+    """Keep the libraries' own bars and hints out of a log that people read; called before TRL and PEFT are imported."""
     import logging
     import warnings
 

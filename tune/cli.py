@@ -100,6 +100,9 @@ def print_histogram(made: "Data") -> None:
 
 def sft(args: Namespace) -> int:
     from ingest.settings import Settings
+    from tune.base import quiet
+
+    quiet()
     from tune.sft import sft as train
 
     return published(args, train(Settings(), requested(args), talk(args)))
@@ -107,6 +110,9 @@ def sft(args: Namespace) -> int:
 
 def dpo(args: Namespace) -> int:
     from ingest.settings import Settings
+    from tune.base import quiet
+
+    quiet()
     from tune.dpo import dpo as train
 
     return published(args, train(Settings(), requested(args), talk(args)))

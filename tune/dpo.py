@@ -8,7 +8,7 @@ from trl import DPOConfig, DPOTrainer
 
 from corpora import UserError
 from ingest.settings import Settings
-from tune.base import load_model, load_tokenizer, quiet
+from tune.base import load_model, load_tokenizer
 from tune.data import fresh_data, read_pairs
 from tune.labels import check_labels, encode
 from tune.progress import Progress
@@ -28,7 +28,6 @@ ANCHOR = 0.2  # weight of plain learning of the chosen answer, so that both do n
 
 def dpo(settings: Settings, request: Request, talk: Talk) -> Trained:
     """Train the newest SFT adapter on the corpus's preference pairs and publish a new version."""
-    quiet()
     parent = newest_sft(settings, request.corpus)
     if not request.resume:
         there = sum(fresh_data(settings, request.corpus, talk).pairs.values())

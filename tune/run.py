@@ -1,6 +1,7 @@
 """Run: the record of one training, home/runs/<id>: config.yaml, log.jsonl, checkpoints."""
 
 import json
+import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,12 @@ class Plan(BaseModel):
     accumulate: int  # batches between two steps
     max_length: int
     seed: int
+
+    @property
+    def steps(self) -> int:
+        """How many steps the run will take."""
+        per_epoch = math.ceil(self.rows / (self.batch * self.accumulate))
+        return self.max_steps or math.ceil(per_epoch * self.epochs)
 
 
 class Run:

@@ -7,7 +7,7 @@ from peft import LoraConfig
 from trl import SFTConfig, SFTTrainer
 
 from ingest.settings import Settings
-from tune.base import load_model, load_tokenizer, quiet
+from tune.base import load_model, load_tokenizer
 from tune.data import read_examples
 from tune.labels import check_labels, decoded, encode
 from tune.progress import Progress
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 def sft(settings: Settings, request: Request, talk: Talk) -> Trained:
     """Train on the corpus's examples and publish a new version."""
-    quiet()
     run = prepare(settings, request, "sft", None, talk)
     plan = run.plan
     folder = settings.models / plan.base

@@ -1,6 +1,5 @@
 """What SFT and DPO share: the plan of a run, the model on this machine, the loop with checkpoints, and publishing."""
 
-import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from tune.progress import Progress
 
 BATCH, ACCUMULATE = 1, 8  # one row at a time pads nothing; eight to a step keep the steps steady
+WARMUP = 20  # one step in so many warms up; a short run has none, for its first step at rate 0 would be wasted
 SAVE_EVERY = 10  # steps that a crash may cost
 DPO_SLOWER = 20  # preferences need a much smaller learning rate than answers
 
@@ -84,7 +84,7 @@ def arguments(run: Run) -> dict[str, Any]:
         "max_steps": plan.max_steps or -1,
         "learning_rate": plan.learning_rate,
         "lr_scheduler_type": "cosine",
-        "warmup_steps": 0.05,  # a share of all steps
+        "warmup_steps": plan.steps // WARMUP,
         "max_grad_norm": 1.0,
         "max_length": plan.max_length,
         "seed": plan.seed,
@@ -104,9 +104,8 @@ def carry_out(settings: Settings, run: Run, trainer: "Trainer", progress: "Progr
     plan = run.plan
     checkpoint = run.last_checkpoint()
     started = time.monotonic()
-    steps = plan.max_steps or math.ceil(math.ceil(plan.rows / (plan.batch * plan.accumulate)) * plan.epochs)
     trainer.remove_callback(PrinterCallback)  # it would print every step a second time
-    with talk.bar("Step", steps) as progress.advance, progress.interruptible():
+    with talk.bar("Step", plan.steps) as progress.advance, progress.interruptible():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if progress.stopped and trainer.state.global_step < trainer.state.max_steps:
         talk.say(f"A checkpoint of step {trainer.state.global_step} is written. Go on: tune {plan.kind} {plan.corpus} --resume")

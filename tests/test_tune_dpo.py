@@ -1,0 +1,81 @@
+"""DPO on the real small model: it starts from the SFT policy, leaves no reference behind, and refuses too few pairs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from corpora import UserError
+from ingest.settings import Settings
+from serve.adapter import check_adapter
+from tests.plant import CORPUS, SILENT, make_plant
+from tune.base import load_tokenizer
+from tune.data import make_data, read_pairs
+from tune.dpo import check_batches, dpo, make_trainer, refuse_stale
+from tune.progress import Progress
+from tune.registry import adapter_folder, read_adapter
+from tune.run import Plan, new_run
+from tune.sft import sft
+from tune.train import Request, carry_out
+
+PAIRS = 2
+
+
+@pytest.fixture(scope="module")
+def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A small plant with an SFT adapter, version 1, and fewer pairs than DPO wants."""
+    settings = make_plant(home, tmp_path_factory.mktemp("plant"))
+    make_data(settings, CORPUS, 5, 0, SILENT)
+    assert sft(settings, Request(CORPUS, max_steps=1, rows=1), SILENT).adapter.version == 1
+    return settings
+
+
+def test_too_few_pairs_are_refused_with_how_many_are_missing(settings: Settings) -> None:
+    there = len(read_pairs(settings, CORPUS))
+    assert 0 < there < 30
+    with pytest.raises(UserError, match=f"has {there} preference pairs; DPO needs 30, so {30 - there} are missing"):
+        dpo(settings, Request(CORPUS), SILENT)
+    assert not list((settings.root / "runs").glob(f"{CORPUS}-dpo-*")), "no run was begun"
+
+
+def test_without_an_sft_adapter_the_next_command_is_named(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"Make one: tune sft {CORPUS}"):
+        dpo(Settings(home=tmp_path, tier="cpu"), Request(CORPUS), SILENT)
+
+
+def test_a_stale_parent_is_refused(settings: Settings) -> None:
+    parent = read_adapter(settings, CORPUS, 1)
+    refuse_stale(parent, parent.template_hash, parent.base_hash)
+    with pytest.raises(UserError, match="another prompt"):
+        refuse_stale(parent, "changed", parent.base_hash)
+
+
+def test_two_steps_from_the_sft_policy_publish_without_the_reference(settings: Settings) -> None:
+    parent = read_adapter(settings, CORPUS, 1)
+    fields = parent.model_dump(include={"corpus", "base", "base_hash", "template_hash"})
+    plan = Plan(**fields, kind="dpo", data_hash="d", parent=1, rows=PAIRS, max_steps=2, epochs=1, learning_rate=1e-3, rank=8, alpha=16,
+                batch=1, accumulate=1, max_length=768, seed=0)  # fmt: skip
+    run = new_run(settings, plan)
+    pairs = read_pairs(settings, CORPUS)[:PAIRS]
+    tokenizer = load_tokenizer(settings.models / plan.base)
+    progress = Progress(run, 100, SILENT)
+    trainer = make_trainer(settings, run, pairs, tokenizer, progress)
+    check_batches(trainer, tokenizer, pairs)
+    weights = dict(trainer.model.named_parameters())
+    started = {n: p.detach().clone() for n, p in weights.items() if ".default." in n}
+    assert started and all(torch.equal(p, weights[n.replace(".default.", ".ref.")]) for n, p in started.items())
+    assert not any(p.requires_grad for n, p in weights.items() if ".ref." in n)
+    published = load_file(adapter_folder(settings, CORPUS, 1) / "adapter_model.safetensors")
+    assert any(t.abs().max() > 0 for n, t in published.items() if "lora_B" in n), "the policy is not the bare base"
+
+    trained = carry_out(settings, run, trainer, progress, SILENT)
+    assert (trained.adapter.version, trained.adapter.kind, trained.adapter.parent) == (2, "dpo", 1)
+    folder = adapter_folder(settings, CORPUS, 2)
+    check_adapter(folder, settings)
+    assert not (folder / "ref").exists() and not (run.adapter / "ref").exists()
+    learnt = load_file(folder / "adapter_model.safetensors")
+    assert set(learnt) == set(published) and any(not torch.equal(learnt[n], published[n]) for n in learnt)
+    steps = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
+    assert [line.get("step") for line in steps[:2]] == [1, 2]
