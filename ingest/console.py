@@ -29,7 +29,7 @@ def run(parser: ArgumentParser, argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM):
             raise
         print(f"{parser.prog}: {disk_sentence(error)}", file=sys.stderr)
     except sqlite3.OperationalError as error:

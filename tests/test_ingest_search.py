@@ -27,7 +27,7 @@ def searcher(indexed: Path) -> Iterator[Searcher]:
         ("legal", "第二十三条", "第二十三条"),
         ("legal", "第23条怎么规定", "第二十三条"),
         ("code", "compute_delay", "def compute_delay"),
-        ("code", "TW-1004", "TW-1004"),
+        ("code", "TW-1304", "TW-1304"),
     ],
 )
 def test_what_is_named_comes_first(searcher: Searcher, corpus: str, query: str, begins: str) -> None:

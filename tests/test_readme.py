@@ -36,7 +36,7 @@ def test_block(kind: str, text: str, stack: Stack) -> None:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONUNBUFFERED": "1",
     }
-    # one step shows that the commands work; the twenty of the tour are run by test_tune_stack
+    # one short step shows that the commands work
     command = ["bash", "-euo", "pipefail", "-c", text.replace("--max-steps 20", "--max-steps 1 --rows 8")]
     if kind == "python":
         command = [sys.executable, "-c", text]

@@ -1,6 +1,7 @@
 """DPO on the real small model: it starts from the SFT policy, leaves no reference behind, and refuses too few pairs."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tune.progress import Progress
 from tune.registry import adapter_folder, read_adapter
 from tune.run import Plan, new_run
 from tune.sft import sft
+from tune.talk import Talk
 from tune.train import Request, carry_out
 
 PAIRS = 2
@@ -52,7 +54,7 @@ def test_a_stale_parent_is_refused(settings: Settings) -> None:
         refuse_stale(parent, "changed", parent.base_hash)
 
 
-def test_two_steps_from_the_sft_policy_publish_without_the_reference(settings: Settings) -> None:
+def test_interrupted_and_resumed_it_publishes_without_the_reference(settings: Settings) -> None:
     parent = read_adapter(settings, CORPUS, 1)
     fields = parent.model_dump(include={"corpus", "base", "base_hash", "template_hash"})
     plan = Plan(**fields, kind="dpo", data_hash="d", parent=1, rows=PAIRS, max_steps=2, epochs=1, learning_rate=1e-3, rank=8, alpha=16,
@@ -60,7 +62,13 @@ def test_two_steps_from_the_sft_policy_publish_without_the_reference(settings: S
     run = new_run(settings, plan)
     pairs = read_pairs(settings, CORPUS)[:PAIRS]
     tokenizer = load_tokenizer(settings.models / plan.base)
-    progress = Progress(run, 100, SILENT)
+
+
+    def interrupting(line: str) -> None:
+        if line.startswith("Step 1/"):
+            signal.raise_signal(signal.SIGINT)
+
+    progress = Progress(run, 100, Talk(interrupting))
     trainer = make_trainer(settings, run, pairs, tokenizer, progress)
     check_batches(trainer, tokenizer, pairs)
     weights = dict(trainer.model.named_parameters())
@@ -70,7 +78,13 @@ def test_two_steps_from_the_sft_policy_publish_without_the_reference(settings: S
     published = load_file(adapter_folder(settings, CORPUS, 1) / "adapter_model.safetensors")
     assert any(t.abs().max() > 0 for n, t in published.items() if "lora_B" in n), "the policy is not the bare base"
 
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(settings, run, trainer, progress, Talk(interrupting))
+    progress = Progress(run, 100, SILENT)
+    trainer = make_trainer(settings, run, pairs, tokenizer, progress)
     trained = carry_out(settings, run, trainer, progress, SILENT)
+    reference = {n: p for n, p in trainer.model.named_parameters() if ".ref." in n}
+    assert all(torch.equal(p, reference[n.replace(".default.", ".ref.")]) for n, p in started.items()), "resumed against SFT"
     assert (trained.adapter.version, trained.adapter.kind, trained.adapter.parent) == (2, "dpo", 1)
     folder = adapter_folder(settings, CORPUS, 2)
     check_adapter(folder, settings)
