@@ -73,7 +73,8 @@ class Profile(Section):
 
 def profile_names(home: Path | None = None) -> list[str]:
     """Names of the shipped corpora and of those in `home/corpora`, sorted."""
-    return sorted({p.parent.name for root in _roots(home) for p in root.glob("*/profile.yaml")})
+    found = {p.parent.name for root in _roots(home) for p in root.glob("*/profile.yaml") if p.is_file()}
+    return sorted(name for name in found if NAME.fullmatch(name))
 
 
 def load_profile(name: str, home: Path | None = None) -> Profile:
@@ -90,9 +91,11 @@ def read_profile(path: Path) -> Profile:
     """Read one profile file; every mistake in it is reported at once."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no YAML: {' '.join(str(error).split())}.", "Mend the file and try again.") from None
-    if not isinstance(data, dict):
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(
+            f"{path} is no YAML: {' '.join(str(error).split())[:300]}.", "Mend the file and try again."
+        ) from None
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise UserError(f"{path} holds no settings.", "A profile needs at least title, description and languages.")
     try:
         return Profile(**{**data, "name": path.parent.name, "folder": path.parent})

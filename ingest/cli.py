@@ -1,5 +1,6 @@
 """The command `ingest`.  Run: ingest add maintenance ~/manuals"""
 
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -92,7 +93,7 @@ def add(args: Namespace) -> int:
 
 
 def list_(args: Namespace) -> int:
-    from corpora import load_profile, profile_names
+    from corpora import UserError, load_profile, profile_names
     from ingest.manifest import Manifest
     from ingest.settings import Settings
 
@@ -110,15 +111,23 @@ def list_(args: Namespace) -> int:
             print(f"Nothing is indexed in {args.corpus} yet. Run: ingest add {args.corpus} PATH")
         return console.DONE
     rows = []
+    wrong = []
     for name in profile_names(settings.root):
+        try:
+            title = load_profile(name, settings.root).title
+        except UserError as error:  # one broken profile hides no other corpus
+            wrong.append(str(error))
+            continue
         documents = manifest.documents(name)
-        rows.append({"corpus": name, "title": load_profile(name, settings.root).title, "documents": len(documents),
-                     "chunks": sum(d["chunks"] for d in documents)})  # fmt: skip
+        chunks = sum(d["chunks"] for d in documents)
+        rows.append({"corpus": name, "title": title, "documents": len(documents), "chunks": chunks})
     if args.json:
         console.print_json(rows)
     for r in rows if not args.json else []:
         print(f"{r['corpus']:12} {r['title']}: {r['documents']} documents, {r['chunks']} chunks")
-    return console.DONE
+    for sentence in wrong:
+        print(sentence, file=sys.stderr)
+    return console.SOME_FAILED if wrong else console.DONE
 
 
 def show(args: Namespace) -> int:

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from pydantic import ValidationError
+
 from corpora import UserError
 
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 DONE, SOME_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -29,11 +32,20 @@ def run(parser: ArgumentParser, argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM):
+        if error.errno not in (*DISK, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR):
             raise
         print(f"{parser.prog}: {disk_sentence(error)}", file=sys.stderr)
     except sqlite3.OperationalError as error:
         if not any(word in str(error) for word in ("full", "disk I/O", "readonly", "unable to open")):
+            raise
+        print(f"{parser.prog}: {disk_sentence(error)}", file=sys.stderr)
+    except ValidationError as error:
+        wrong = "; ".join(f"LECTERN_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors() if e["loc"])
+        if error.title != "Settings":
+            raise
+        print(f"{parser.prog}: This machine's settings have mistakes: {wrong}. Mend the environment.", file=sys.stderr)
+    except Exception as error:  # Chroma and tantivy have no type of their own for a full disk
+        if not any(words in str(error) for words in ("No space left", "disk is full", "readonly database")):
             raise
         print(f"{parser.prog}: {disk_sentence(error)}", file=sys.stderr)
     return REFUSED
@@ -41,7 +53,8 @@ def run(parser: ArgumentParser, argv: Sequence[str] | None = None) -> int:
 
 def disk_sentence(error: Exception) -> str:
     """One sentence for a disk that is full or closed to us."""
-    return f"The disk refused to write ({error}). Nothing indexed before is lost. Free space or set LECTERN_HOME, and run it again."
+    said = " ".join(str(error).split())[:200]
+    return f"The disk did not take it ({said}). Nothing indexed before is lost. Free space, check its rights, or set LECTERN_HOME."
 
 
 def print_json(data: Any) -> None:

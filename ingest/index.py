@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from corpora import Profile, UserError, load_profile
 from ingest.chunkers import CHUNKER_VERSION, chunk
+from ingest.console import DISK
 from ingest.embed import Embedder, open_embedder
 from ingest.keywords import Keywords
 from ingest.locks import lock
@@ -111,7 +113,11 @@ class Index:
         known = self.documents()
         paths = []
         for name in names:
-            found = [d["path"] for d in known if name in (d["document"], d["version"])]
+            found = [d["path"] for d in known if name in (d["document"], d["version"], d["path"])]
+            if len(found) > 1 and name not in {d["version"] for d in known}:
+                raise UserError(
+                    f"{len(found)} documents are called {name!r}: {', '.join(found)}.", "Name one by its path."
+                )
             if not found:
                 raise UserError(f"No document {name!r} in {self.corpus}.", f"See: ingest list {self.corpus}")
             paths += found
@@ -196,6 +202,11 @@ class Index:
         shown = str(source.path)
         try:
             stat = source.path.stat()
+            if not S_ISREG(stat.st_mode):
+                closed = source.path.is_dir()
+                raise UserError(
+                    "The folder cannot be opened." if closed else "This is no ordinary file.", "Check its rights."
+                )
             place = self.manifest.place_of(self.corpus, shown)
             was = self.manifest.version(place["version"]) if place else None
             same_parse = was is not None and was["parse"] == self.parse
@@ -217,9 +228,16 @@ class Index:
             self.manifest.add_version(
                 version, self.corpus, sha256, self.parse, source.path, stat.st_size, document, chunks
             )
-        except (UserError, FileNotFoundError, PermissionError, IsADirectoryError) as error:
-            reason = str(error) if isinstance(error, UserError) else f"The file cannot be read: {error.strerror}."
-            return FileReport(shown, "failed", reason)
+        except UserError as error:
+            return FileReport(shown, "failed", str(error))
+        except UnicodeError:
+            return FileReport(
+                shown.encode("utf-8", "replace").decode(), "failed", "The file's name is no UTF-8. Rename it."
+            )
+        except OSError as error:
+            if error.errno in DISK:
+                raise
+            return FileReport(shown, "failed", f"The file cannot be read: {error.strerror}.")
         report = FileReport(shown, "updated" if place else "added", pages=document.pages, chunks=len(chunks))
         return Parsed(source, version, stat.st_size, stat.st_mtime_ns, chunks, report)
 
@@ -268,6 +286,8 @@ class Index:
         partial = target.with_name(f"{sha256}.{os.getpid()}.part")
         try:
             shutil.copyfile(path, partial)
+            if _sha256(partial) != sha256:
+                raise UserError("The file changed while it was being read.", "Add it again.")
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)

@@ -59,6 +59,7 @@ class Searcher:
         if len(query) > MAX_QUERY:
             raise UserError(f"The question has {len(query):,} characters; at most {MAX_QUERY:,} are searched.",
                             "Shorten it, or add the text as a document: ingest add")  # fmt: skip
+        query = query.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
         profile = load_profile(corpus, self.settings.root)
         corpus_id = self.manifest.corpus_id(corpus)
         if corpus_id is None:

@@ -25,6 +25,12 @@ def expand(paths: Sequence[Path], profile: Profile) -> list[Source]:
     """
     found: dict[Path, Source] = {}
     for given in paths:
+        if str(given) in ("", ".") and not given.name:
+            raise UserError(
+                "The path is empty, or this folder itself.", "Name the folder or the files: ingest add CORPUS ./NAME"
+            )
+        if len(str(given)) > 4000:
+            raise UserError("The path is too long.", "Name the folder that the file lies in.")
         matches = [given] if given.exists() else [Path(p) for p in sorted(glob.glob(str(given), recursive=True))]  # noqa: PTH207 (absolute patterns too)
         if not matches:
             raise UserError(f"{given} does not exist.", "Check the path; a folder, a file or a quoted glob will do.")
@@ -43,12 +49,14 @@ def _files(root: Path) -> Iterable[tuple[Path, str]]:
         return
     # a folder's own name is part of its documents' names, so that two folders with a README each can live in one corpus
     base = root if root.name == "documents" else root.parent
-    for folder, folders, files in os.walk(root):
+    closed: list[Path] = []
+    for folder, folders, files in os.walk(root, onerror=lambda error: closed.append(Path(error.filename))):
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__pycache__")))
         for file in sorted(files):
             path = Path(folder, file)
             if readable(path) and not file.startswith((".", "~$")):
                 yield path, path.relative_to(base).as_posix()
+    yield from ((path, path.relative_to(base).as_posix()) for path in closed)  # to be reported as failed
 
 
 def missing(places: Iterable[sqlite3.Row], folders: Sequence[Path]) -> list[str]:

@@ -107,6 +107,7 @@ class Assistant:
         if len(turn.question) > MAX_QUERY:
             raise UserError(f"The question has {len(turn.question):,} characters; at most {MAX_QUERY:,} are read.",
                             "Shorten it, or add the text as a document: ingest add")  # fmt: skip
+        turn.question = turn.question.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
         turn.timings["start"] = time.monotonic()
         turn.lang = language(turn.question)
         turn.standalone = standalone(turn.question, turn.history)

@@ -37,7 +37,7 @@ async def chat_completions(request: Request, shared: Shared, key: Key) -> Respon
     body = await request.body()
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise HTTPException(400, 'The body is no JSON. Send {"model": …, "messages": […]}.') from None
     model = data.get("model") if isinstance(data, dict) else None
     if not isinstance(model, str):

@@ -1,6 +1,7 @@
 """The command `ingest` as people and scripts call it: shapes, exit codes, sentences."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,8 @@ def run(home: Path, *arguments: str, **kwargs: object) -> subprocess.CompletedPr
         (["init", "No Name"], "no name for a corpus"),
         (["init", "legal"], "There is a corpus legal already"),
         (["list", "../legal"], "No corpus"),
+        (["add", "legal", ""], "path is empty"),
+        (["add", "legal", "x" * 5000], "too long"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_2(indexed: Path, arguments: list[str], says: str) -> None:
@@ -87,3 +90,35 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(indexed: Path, tmp_path: Pa
     assert "disk" in done.stderr.lower()
     assert run(home, "list", "maintenance", "--json").stdout == before
     assert run(home, "verify", "maintenance").returncode == 0
+
+
+def test_odd_files_fail_alone(indexed: Path, tmp_path: Path) -> None:
+    """A pipe, a link to itself and a name that is no UTF-8 are listed; the file beside them is indexed."""
+    run(indexed, "init", "odd")
+    os.mkfifo(tmp_path / "pipe.txt")
+    (tmp_path / "loop.txt").symlink_to(tmp_path / "loop.txt")
+    Path(os.fsdecode(bytes(tmp_path) + b"/\xff.txt")).write_text("Unnamed.")
+    (tmp_path / "good.txt").write_text("Valve V8 opens at 5 bar.")
+    done = run(indexed, "add", "odd", str(tmp_path), "--json")
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert sorted(f["status"] for f in json.loads(done.stdout)["files"]) == ["added", "failed", "failed", "failed"]
+
+
+def test_a_broken_profile_hides_no_other_corpus(indexed: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(indexed, home, symlinks=True)
+    (home / "corpora" / "broken").mkdir()
+    (home / "corpora" / "broken" / "profile.yaml").write_text("1: a\n")
+    done = run(home, "list")
+    assert done.returncode == 1 and "maintenance" in done.stdout and "broken" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [("LECTERN_API_PORT", "99999", "API_PORT"), ("LECTERN_HOME", "README.md", "disk did not take it")],
+)
+def test_wrong_settings_are_a_sentence(indexed: Path, name: str, value: str, says: str) -> None:
+    command = [sys.executable, "-m", "ingest", "list"]
+    env = {**environment(indexed), name: value}
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr

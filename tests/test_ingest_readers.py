@@ -41,6 +41,19 @@ def test_pdf_keeps_headings_tables_and_pages_and_drops_running_lines() -> None:
     assert ". . . ." not in document.text, "the table of contents is not in the text"
 
 
+def test_pdf_keeps_lines_that_only_look_alike_at_the_edge(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "codes.pdf"), pagesize=A4)
+    for page, code in enumerate([31, 7, 55, 12, 90], 1):
+        canvas.drawString(80, 810, "Handbook of codes")
+        canvas.drawString(80, 780, f"Fault code E{code:03} trips the drive")
+        canvas.drawString(80, 20, f"Page {page} of 5")
+        canvas.showPage()
+    canvas.save()
+    text = read(tmp_path / "codes.pdf").text
+    assert all(f"E{code:03}" in text for code in (31, 7, 55, 12, 90))
+    assert "Handbook" not in text and "Page" not in text
+
+
 def test_word_keeps_headings_lists_and_tables_and_drops_hidden_text(tmp_path: Path) -> None:
     docx = new_docx()
     docx.add_heading("Pump", 0)
@@ -66,6 +79,18 @@ def test_markdown_without_marks_comments_or_images(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(text)
     document = read(tmp_path / "a.md")
     assert document.text == "A B\n\nSee this link .\n\na | b\n1 | 2\n\n- one\n\n- two"
+
+
+def test_html_inside_markdown_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# T\n\n<table><tr><th>k</th></tr><tr><td>v7</td></tr></table>\n\nEnd.\n")
+    assert "v7" in read(tmp_path / "a.md").text and "End." in read(tmp_path / "a.md").text
+
+
+def test_umlauts_are_not_chinese(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(
+        "Wir können das Gehäuse öffnen und prüfen, müssen es aber schließen.".encode("latin-1")
+    )
+    assert read(tmp_path / "a.txt").lang == "en"
 
 
 def test_html_drops_what_is_hidden(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ingest import console
 
 if TYPE_CHECKING:
+    from ingest.settings import Settings
     from serve.champion import Promotion
     from tune.data import Data
     from tune.talk import Talk
@@ -62,6 +63,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return console.run(make_parser(), argv)
 
 
+def settings_for(args: Namespace) -> "Settings":
+    """This machine's settings; an unknown corpus is told before anything heavy is imported."""
+    from corpora import load_profile
+    from ingest.settings import Settings
+
+    settings = Settings()
+    load_profile(args.corpus, settings.root)
+    return settings
+
+
 def at_least_one(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 10**9:
         raise ArgumentTypeError(f"{text!r} is no whole number from 1 up")
@@ -76,10 +87,9 @@ def talk(args: Namespace) -> "Talk":
 
 
 def data(args: Namespace) -> int:
-    from ingest.settings import Settings
+    settings = settings_for(args)
     from tune.data import ROWS, data_folder, make_data
 
-    settings = Settings()
     made, shown = make_data(settings, args.corpus, args.rows or ROWS, args.seed, talk(args))
     folder = data_folder(settings, args.corpus)
     if args.json:
@@ -99,23 +109,23 @@ def print_histogram(made: "Data") -> None:
 
 
 def sft(args: Namespace) -> int:
-    from ingest.settings import Settings
+    settings = settings_for(args)
     from tune.base import quiet
 
     quiet()
     from tune.sft import sft as train
 
-    return published(args, train(Settings(), requested(args), talk(args)))
+    return published(args, train(settings, requested(args), talk(args)))
 
 
 def dpo(args: Namespace) -> int:
-    from ingest.settings import Settings
+    settings = settings_for(args)
     from tune.base import quiet
 
     quiet()
     from tune.dpo import dpo as train
 
-    return published(args, train(Settings(), requested(args), talk(args)))
+    return published(args, train(settings, requested(args), talk(args)))
 
 
 def requested(args: Namespace) -> "Request":
@@ -134,10 +144,10 @@ def published(args: Namespace, done: "Trained") -> int:
 
 
 def evaluate(args: Namespace) -> int:
-    from ingest.settings import Settings
+    settings = settings_for(args)
     from tune.evaluate import evaluate as measure
 
-    report, file = measure(Settings(), args.corpus, args.adapter, args.lang, args.limit, talk(args))
+    report, file = measure(settings, args.corpus, args.adapter, args.lang, args.limit, talk(args))
     if args.json:
         console.print_json(report)
     else:
@@ -159,17 +169,17 @@ def print_report(report: dict[str, Any]) -> None:
 
 
 def promote(args: Namespace) -> int:
-    from ingest.settings import Settings
+    settings = settings_for(args)
     from tune.promote import promote as choose
 
-    return switched(args, choose(Settings(), args.corpus, args.version))
+    return switched(args, choose(settings, args.corpus, args.version))
 
 
 def rollback(args: Namespace) -> int:
-    from ingest.settings import Settings
+    settings = settings_for(args)
     from tune.promote import rollback as choose
 
-    return switched(args, choose(Settings(), args.corpus))
+    return switched(args, choose(settings, args.corpus))
 
 
 def switched(args: Namespace, done: "Promotion") -> int:
@@ -181,13 +191,10 @@ def switched(args: Namespace, done: "Promotion") -> int:
 
 
 def ls(args: Namespace) -> int:
-    from corpora import load_profile
-    from ingest.settings import Settings
+    settings = settings_for(args)
     from serve.champion import champion
     from tune.registry import adapters
 
-    settings = Settings()
-    load_profile(args.corpus, settings.root)
     best = champion(settings, args.corpus)
     serving = best.version if best else None
     rows = [{**a.model_dump(), "champion": a.version == serving} for a in adapters(settings, args.corpus)]

@@ -12,7 +12,7 @@ from ingest.language import language
 from ingest.manifest import Manifest
 from ingest.schema import Hit
 from serve.chain import Assistant
-from serve.cite import Span, best_span, cited
+from serve.cite import Span, best_span, cited, numbers
 from serve.prompt import REFUSAL, Count, Prompt, render_prompt
 from serve.tokenizer import counter
 from tune.chance import Chance, chance
@@ -86,7 +86,8 @@ class _Maker:
         gold = next((h for h in hits if h.chunk.id == fact.chunk.id), Hit(keep, 0.0, fact.chunk, fact.document))
         others = [h for h in hits if h.chunk.id != fact.chunk.id and not _answers(fact, h)]
         if rng.random() < SILENT:
-            prompt = self.render(fact, others[:keep])
+            silent = [h for h in others if not _names_figure(fact, h)]
+            prompt = self.render(fact, silent[:keep])
             return self._row(fact, prompt, REFUSAL[language(fact.question)], False) if prompt.hits else "no passage to show"
         others = others[: keep - 1]
         at = rng.randrange(len(others) + 1)
@@ -125,6 +126,12 @@ def _answers(fact: Fact, hit: Hit) -> bool:
     """Does another chunk say the same, so that citing it would be right too, and refusing wrong?"""
     best = best_span(fact.answer, [hit], _even)
     return fact.quote in hit.chunk.text or bool(best and best[1] == "supported")
+
+
+def _names_figure(fact: Fact, hit: Hit) -> bool:
+    """Does the chunk hold a figure of the answer, unit and all? It may say the same in other words."""
+    figures = {number for number in numbers(fact.answer) if not number.replace(".", "").isdecimal()}
+    return bool(figures & numbers(hit.chunk.text))
 
 
 def _overlap(span: Span, fact: Fact) -> bool:

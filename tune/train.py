@@ -1,6 +1,11 @@
 """What SFT and DPO share: the plan of a run, the model on this machine, the loop with checkpoints, and publishing."""
 
+import errno
+import hashlib
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -105,19 +110,31 @@ def carry_out(settings: Settings, run: Run, trainer: "Trainer", progress: "Progr
     checkpoint = run.last_checkpoint()
     started = time.monotonic()
     trainer.remove_callback(PrinterCallback)  # it would print every step a second time
-    with talk.bar("Step", plan.steps) as progress.advance, progress.interruptible():
+    with full_disk(), talk.bar("Step", plan.steps) as progress.advance, progress.interruptible():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if progress.stopped and trainer.state.global_step < trainer.state.max_steps:
         talk.say(f"A checkpoint of step {trainer.state.global_step} is written. Go on: tune {plan.kind} {plan.corpus} --resume")
         raise KeyboardInterrupt
-    trainer.save_model(str(run.adapter))
-    adapter = publish(settings, run.adapter, plan, progress.loss)
+    with full_disk():
+        trainer.save_model(str(run.adapter))
+        adapter = publish(settings, run.adapter, plan, progress.loss)
     run.note(event="published", version=adapter.version, seconds=round(time.monotonic() - started, 1))
     return Trained(adapter, run)
 
 
-def _data_hash(settings: Settings, corpus: str, kind: Kind) -> str:
-    import hashlib
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Torch and safetensors report a full disk in their own ways; here it is the OSError that the console has a sentence for."""
+    from safetensors import SafetensorError
 
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as error:
+        if any(sign in str(error) for sign in ("No space left", "PytorchStreamWriter failed", "unexpected pos")):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
+
+
+def _data_hash(settings: Settings, corpus: str, kind: Kind) -> str:
     file = data_folder(settings, corpus) / f"{kind}.jsonl"
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

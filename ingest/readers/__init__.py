@@ -49,5 +49,8 @@ def read(path: Path) -> Document:
                         "Open and save it again in the program that made it.") from None  # fmt: skip
     document = writer.document()
     if not document.text.strip():
-        raise UserError("The file holds no text.", "A scan needs text recognition first; save it as a searchable PDF.")
+        scan = " A scan needs text recognition first: save it as a searchable PDF." if kind == "pdf" else ""
+        raise UserError(
+            f"The file holds no text.{scan}", "Leave it out, or save it again from the program that made it."
+        )
     return document

@@ -13,7 +13,12 @@ SILENT = ["script", "style", "noscript", "template", "nav", "iframe", "svg", "im
 
 
 def read(path: Path, writer: Writer) -> None:
-    soup = BeautifulSoup(decode(path.read_bytes()), "lxml")
+    write_html(decode(path.read_bytes()), writer)
+
+
+def write_html(text: str, writer: Writer) -> None:
+    """Append the blocks of a page, or of a piece of one."""
+    soup = BeautifulSoup(text, "lxml")
     for tag in soup.find_all(SILENT) + soup.select(
         '[hidden], [aria-hidden="true"], [style*="display:none"], [style*="display: none"]'
     ):

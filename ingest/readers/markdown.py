@@ -17,7 +17,7 @@ def read(path: Path, writer: Writer) -> None:
 
 
 def write_markdown(text: str, writer: Writer) -> None:
-    """Append the blocks of `text`. Comments and raw HTML are hidden text: they stay out."""
+    """Append the blocks of `text`; blocks of HTML in it are read as such, comments stay out."""
     marks: list[str] = []  # what precedes the next paragraph: "- ", "3. "
     counters: list[int | None] = []  # open lists; None for bullets
     rows: list[list[str]] = []
@@ -40,6 +40,10 @@ def write_markdown(text: str, writer: Writer) -> None:
         elif kind == "table_close":
             writer.table(rows)
             rows = []
+        elif kind == "html_block" and not token.content.lstrip().startswith("<!--"):
+            from ingest.readers.html import write_html  # which reads HTML by way of Markdown
+
+            write_html(token.content, writer)
         elif kind in ("fence", "code_block"):
             writer.code(token.content)
         elif kind == "inline":

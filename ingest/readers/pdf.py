@@ -50,16 +50,14 @@ def read(path: Path, writer: Writer) -> None:
         ruled = {i for i, page in enumerate(pdf) if _is_ruled(page)}
     finally:
         pdf.close()
-    running = _running(pages)
     body = Counter(round(line.size, 1) for lines in pages for line in lines for _ in range(len(line.text))).most_common(
         1
     )
     size = body[0][0] if body else 10.0
     sizes = sorted({round(x.size, 1) for lines in pages for x in lines if x.size > size * 1.08}, reverse=True)
     tables = _tables(path, ruled)
-    for i, lines in enumerate(pages):
-        lines = [x for x in lines if _running_key(x.text) not in running and not LEADER.search(x.text)]
-        _write_page(lines, tables.get(i, []), i + 1, size, sizes, writer)
+    for i, lines in enumerate(_without_running(pages)):
+        _write_page([x for x in lines if not LEADER.search(x.text)], tables.get(i, []), i + 1, size, sizes, writer)
 
 
 def _lines(page: Any) -> list[Line]:
@@ -85,19 +83,33 @@ def _is_ruled(page: Any) -> bool:
     return sum(1 for _, _ in zip(range(RULES), paths, strict=False)) >= RULES
 
 
-def _running_key(text: str) -> str:
-    return re.sub(r"\d+", "#", text)
+def _edges(lines: list[Line]) -> list[Line]:
+    """The two uppermost and the two lowest lines of a page."""
+    by_height = sorted(lines, key=lambda line: line.top)
+    return by_height[:2] + by_height[-2:]
 
 
-def _running(pages: list[list[Line]]) -> set[str]:
-    """Lines that stand at the edge of more than half of the pages, numbers aside."""
+def _running_keys(text: str, page: int) -> set[tuple[str, int]]:
+    """The line itself, and the line with each of its numbers taken as the page's, counted from some page on."""
+    numbered = {
+        (text[: n.start()] + "#" + text[n.end() :], int(n[0]) - page) for n in re.finditer(r"\b\d{1,4}\b", text)
+    }
+    return {(text, 0), *numbered}
+
+
+def _without_running(pages: list[list[Line]]) -> list[list[Line]]:
+    """The pages without what stands at the edge of more than half of them; a page of nothing else keeps it."""
     if len(pages) < 3:
-        return set()
-    seen: Counter[str] = Counter()
-    for lines in pages:
-        by_height = sorted(lines, key=lambda line: line.top)
-        seen.update({_running_key(line.text) for line in by_height[:2] + by_height[-2:]})
-    return {text for text, n in seen.items() if n > len(pages) / 2}
+        return pages
+    seen: Counter[tuple[str, int]] = Counter()
+    for n, lines in enumerate(pages):
+        seen.update({key for line in _edges(lines) for key in _running_keys(line.text, n)})
+    running = {key for key, count in seen.items() if count > len(pages) / 2}
+    kept = []
+    for n, lines in enumerate(pages):
+        gone = {id(line) for line in _edges(lines) if _running_keys(line.text, n) & running}
+        kept.append([line for line in lines if id(line) not in gone] or lines)
+    return kept
 
 
 def _tables(path: Path, ruled: set[int]) -> dict[int, list[tuple[float, float, list[list[str]]]]]:

@@ -38,7 +38,10 @@ def decode(data: bytes) -> str:
     try:
         text = data.decode("gb18030")
         letters = [c for c in text if ord(c) > 127]
-        if sum(1 for c in letters if CJK.match(c) or c in "，。；：、（）《》“”！？—·　") > 0.9 * len(letters):
+        chinese = set(text) & set("的是在有和不为。，、")  # two umlauts in a row decode as one rare character
+        if chinese and sum(1 for c in letters if CJK.match(c) or c in "，。；：、（）《》“”！？—·　") > 0.9 * len(
+            letters
+        ):
             return _unix(text)
     except UnicodeDecodeError:
         pass
