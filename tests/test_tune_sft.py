@@ -1,12 +1,13 @@
 """SFT on the real small model: the guards on labels, two steps to a published version, and an interrupted run resumed."""
 
+import errno
 import json
 import signal
 from pathlib import Path
 
 import pytest
 import yaml
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from corpora import UserError
 from ingest.settings import Settings
@@ -20,7 +21,7 @@ from tune.labels import check_labels, decoded, encode
 from tune.registry import adapter_folder, read_adapter
 from tune.sft import sft
 from tune.talk import Talk
-from tune.train import Request
+from tune.train import Request, full_disk
 
 PROMPT = [{"role": "system", "content": "Cite."}, {"role": "user", "content": "Passages:\n\n[1] Oil\n63 L\n\nQuestion: how much oil?"}]
 ANSWER = [{"role": "assistant", "content": "The oil volume is 63 L. [1]"}]
@@ -118,3 +119,13 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on_from_it(settings: Setting
     assert trained.adapter.settings["max_steps"] == 3 and versions(settings, CORPUS) == [*before, trained.adapter.version]
     with pytest.raises(UserError, match="No interrupted run"):
         sft(settings, Request(CORPUS, resume=True), SILENT)
+
+
+@pytest.mark.parametrize("error", [SafetensorError("Error while serializing: No space left on device"),
+                                   RuntimeError("[enforce fail] PytorchStreamWriter failed writing file data/3")])  # fmt: skip
+def test_a_full_disk_is_the_error_that_the_console_has_a_sentence_for(error: Exception) -> None:
+    with pytest.raises(OSError) as told, full_disk():
+        raise error
+    assert told.value.errno == errno.ENOSPC
+    with pytest.raises(RuntimeError, match="something else"), full_disk():
+        raise RuntimeError("something else")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,26 +138,26 @@ def _named_passages(assistant: Assistant, trace: Trace, gold: Gold) -> tuple[boo
 
 def judged_statements(trace: Trace) -> tuple[int, int]:
     """How many statements are shown, and how many of them no citation beside them supports. A statement ends in its markers."""
-    answer = trace.answer
-    if answer.refused:
+    if trace.answer.refused:
         return 0, 0
     contexts = {row["chunk_id"]: row["context"] for row in trace.hits}
-    by_marker = {c.marker: c for c in answer.citations}
-    parts = re.split(f"((?:{MARKER.pattern})+)", answer.answer)
-    texts, ends = parts[0 :: parts_per(MARKER)], parts[1 :: parts_per(MARKER)]
+    citations = {c.marker: c for c in trace.answer.citations}
     statements = unsupported = 0
-    for text, end in zip(texts, [*ends, ""], strict=False):
-        if not text.strip(" \n.。"):
-            continue
+    for text, named in _statements(trace.answer.answer):
         statements += 1
-        beside = [by_marker[n] for n in markers(f"x{end}")[1] if n in by_marker]
-        unsupported += not any(check(text.strip(), c.quote, contexts.get(c.chunk_id, "")) == "supported" for c in beside)
+        beside = [citations[n] for n in named if n in citations]
+        unsupported += not any(check(text, c.quote, contexts.get(c.chunk_id, "")) == "supported" for c in beside)
     return statements, unsupported
 
 
-def parts_per(pattern: re.Pattern[str]) -> int:
-    """How many parts `re.split` makes a separator and a text: the text, the separator, and each group inside it."""
-    return pattern.groups + 2
+def _statements(answer: str) -> Iterator[tuple[str, list[int]]]:
+    """Each stretch of text, with the markers that it ends in."""
+    at = 0
+    for match in re.finditer(f"(?:{MARKER.pattern})+|$", answer):
+        text = answer[at : match.start()].strip(" \n")
+        at = match.end()
+        if text.strip(".。"):
+            yield text, markers(match[0])[1]
 
 
 def _closed_book(assistant: Assistant, gold: Gold, model: str) -> tuple[dict[str, Any], Outcome]:
