@@ -51,6 +51,8 @@ class Embedder:
     @cached_property
     def model(self) -> "SentenceTransformer":
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        # Threads that wait by spinning starve each other when the model server computes beside us.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         logging.getLogger("bitsandbytes").setLevel(
             logging.ERROR
         )  # imported on the way; its notes are not for our readers
