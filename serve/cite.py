@@ -32,6 +32,7 @@ NO_UNIT = frozenset(
     "a an and as at by can each for from if in is it may must of on or per shall than the to was were when with".split()
 )
 SUPPORTED, PARTLY = 0.6, 0.4  # share of the sentence's words that the span and its heading have
+TELLING = 2  # words, not figures or units, that sentence and span must share
 OWN = 0.35  # share that the span must have by itself
 
 
@@ -63,8 +64,11 @@ def check(sentence: str, span: str, context: str = "") -> Support:
         return "unsupported"
     if bool(NEGATION.search(sentence)) != bool(NEGATION.search(span)):
         return "partly"
-    own = len(said & set(tokens(span))) / len(said)
-    return "supported" if share >= SUPPORTED and own >= OWN else "partly"
+    own = said & set(tokens(span))
+    # a bare figure ("The answer is 185 mm") could be a figure of anything
+    telling = [t for t in own if not (t.isascii() and (len(t) < 3 or t[0].isdigit()))]
+    supported = share >= SUPPORTED and len(own) / len(said) >= OWN and len(telling) >= TELLING
+    return "supported" if supported else "partly"
 
 
 def numbers(text: str) -> set[str]:

@@ -57,6 +57,13 @@ def test_check_chinese(sentence: str, support: str) -> None:
     assert check(sentence, "滤芯每3个月更换一次，并做记录。") == support
 
 
+def test_a_bare_figure_is_not_supported() -> None:
+    assert (
+        check("The answer is: 185 mm.", "Free length, new spring | 185 mm", "VF-30 Feeder › 2.2 Springs") != "supported"
+    )
+    assert check("The free length of a new spring is 185 mm.", "Free length, new spring | 185 mm") == "supported"
+
+
 def test_numbers_have_one_shape() -> None:
     assert numbers("45 N·m") == numbers("45N·m") == numbers("４５ Nm") == {"45nm"}
     assert numbers("1,200 h") == numbers("1200 h")
