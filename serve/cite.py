@@ -32,7 +32,7 @@ NO_UNIT = frozenset(
     "a an and as at by can each for from if in is it may must of on or per shall than the to was were when with".split()
 )
 SUPPORTED, PARTLY = 0.6, 0.4  # share of the sentence's words that the span and its heading have
-TELLING = 2  # words, not figures or units, that sentence and span must share
+TELLING = 1  # word, no figure or unit, that sentence and span must share
 OWN = 0.35  # share that the span must have by itself
 
 
