@@ -65,7 +65,7 @@ class Stack:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"}
 
-    def command(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         """Run `python -m ARGUMENTS` against this stack."""
         return subprocess.run([sys.executable, "-m", *arguments], env=self.env, cwd=ROOT, capture_output=True,
                               text=True, timeout=timeout, check=False)  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import TrainerCallback
 
 from corpora import UserError
 from ingest.settings import Settings
@@ -19,7 +20,6 @@ from tune.progress import Progress
 from tune.registry import adapter_folder, read_adapter
 from tune.run import Plan, new_run
 from tune.sft import sft
-from tune.talk import Talk
 from tune.train import Request, carry_out
 
 PAIRS = 2
@@ -63,13 +63,13 @@ def test_interrupted_and_resumed_it_publishes_without_the_reference(settings: Se
     pairs = read_pairs(settings, CORPUS)[:PAIRS]
     tokenizer = load_tokenizer(settings.models / plan.base)
 
-
-    def interrupting(line: str) -> None:
-        if line.startswith("Step 1/"):
+    class CtrlC(TrainerCallback):  # in the first step, so that it ends there
+        def on_step_begin(self, args: object, state: object, control: object, **_: object) -> None:
             signal.raise_signal(signal.SIGINT)
 
-    progress = Progress(run, 100, Talk(interrupting))
+    progress = Progress(run, 100, SILENT)
     trainer = make_trainer(settings, run, pairs, tokenizer, progress)
+    trainer.add_callback(CtrlC())
     check_batches(trainer, tokenizer, pairs)
     weights = dict(trainer.model.named_parameters())
     started = {n: p.detach().clone() for n, p in weights.items() if ".default." in n}
@@ -79,12 +79,14 @@ def test_interrupted_and_resumed_it_publishes_without_the_reference(settings: Se
     assert any(t.abs().max() > 0 for n, t in published.items() if "lora_B" in n), "the policy is not the bare base"
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(settings, run, trainer, progress, Talk(interrupting))
+        carry_out(settings, run, trainer, progress, SILENT)
     progress = Progress(run, 100, SILENT)
     trainer = make_trainer(settings, run, pairs, tokenizer, progress)
     trained = carry_out(settings, run, trainer, progress, SILENT)
     reference = {n: p for n, p in trainer.model.named_parameters() if ".ref." in n}
-    assert all(torch.equal(p, reference[n.replace(".default.", ".ref.")]) for n, p in started.items()), "resumed against SFT"
+    assert all(torch.equal(p, reference[n.replace(".default.", ".ref.")]) for n, p in started.items()), (
+        "resumed against SFT"
+    )
     assert (trained.adapter.version, trained.adapter.kind, trained.adapter.parent) == (2, "dpo", 1)
     folder = adapter_folder(settings, CORPUS, 2)
     check_adapter(folder, settings)

@@ -17,7 +17,7 @@ def version(stack: Stack) -> int:
     made = stack.command("tune", "data", CORPUS, "--rows", "8", "--json")
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["rows"] == 8
-    trained = stack.command("tune", "sft", CORPUS, "--max-steps", "2", "--rows", "2", timeout=280)
+    trained = stack.command("tune", "sft", CORPUS, "--max-steps", "2", "--rows", "2")
     assert trained.returncode == 0, trained.stdout + trained.stderr
     assert f"Next: tune promote {CORPUS}" in trained.stdout
     listed = json.loads(stack.command("tune", "ls", CORPUS, "--json").stdout)
