@@ -18,10 +18,10 @@ from ingest.search import MAX_QUERY, Searcher
 from ingest.settings import Settings
 from serve.cite import Span, cited
 from serve.engine import Engine
-from serve.evidence import evidence, term_weights
+from serve.evidence import about, evidence, term_weights
 from serve.extract import extract
 from serve.followup import standalone
-from serve.generate import ModelGone, generate
+from serve.generate import CutShort, ModelGone, generate
 from serve.notices import NOTICES
 from serve.prompt import REFUSAL, Prompt, render_prompt
 from serve.retriever import CorpusRetriever
@@ -97,7 +97,7 @@ class Assistant:
     def retrieve(self, question: str, k: int) -> list[Hit]:
         """The hits that a question would be answered from."""
         found = CorpusRetriever(searcher=self.searcher, corpus=self.profile.name, k=k).invoke(question)
-        return [d.metadata["hit"] for d in found]
+        return about(question, [d.metadata["hit"] for d in found])
 
     # the steps
 
@@ -154,6 +154,7 @@ class Assistant:
         name = self._model(turn)
         length = turn.max_tokens or self.profile.serve.max_tokens
         said: list[str] = []
+        tried: set[str] = set()
         citations: list[Citation] = []
 
         def words() -> Iterator[str]:
@@ -167,10 +168,15 @@ class Assistant:
                     yield self._refusal(turn, "model", name)
                     return
                 text, found = cited(sentence, prompt.hits, turn.weigh)
-                if not found or text in said:
+                if text in tried:
+                    break  # a small model that has begun to repeat itself does not stop
+                tried.add(text)
+                if not found:
                     continue  # a sentence that does not stand never leaves
                 said.append(text)
                 yield Piece((" " if len(said) > 1 and turn.lang == "en" else "") + text + self._mark(found, citations))
+        except CutShort:
+            pass  # half a sentence states nothing that could be checked
         except ModelGone:
             if not said:
                 yield from self._quote(turn, "down")

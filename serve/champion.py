@@ -17,7 +17,7 @@ from corpora import UserError, load_profile
 from ingest.locks import lock
 from ingest.settings import Settings
 from serve.adapter import check_adapter
-from serve.engine import Engine
+from serve.engine import Engine, loopback
 from serve.tiers import pick_tier
 
 DRAIN = 10.0  # seconds in which questions that already chose the old champion reach vLLM
@@ -139,7 +139,7 @@ def _smoke(engine: Engine, name: str) -> None:
         "temperature": 0,
     }
     try:
-        answer = httpx.post(f"{engine.url}/v1/chat/completions", json=body, timeout=120).raise_for_status().json()
+        answer = loopback().post(f"{engine.url}/v1/chat/completions", json=body, timeout=120).raise_for_status().json()
         text = answer["choices"][0]["message"]["content"] or ""
     except (httpx.HTTPError, ValueError, KeyError, IndexError) as error:
         raise UserError(f"{name} was loaded but does not generate ({error}); the champion stays as it was.",

@@ -34,6 +34,11 @@ NO_UNIT = frozenset(
 SUPPORTED, PARTLY = 0.6, 0.4  # share of the sentence's words that the span and its heading have
 TELLING = 1  # word, no figure or unit, that sentence and span must share
 OWN = 0.35  # share that the span must have by itself
+ADDED = 10  # one word in so many may be the sentence's own; more is a claim that nobody made
+# words that report without claiming
+REPORTING = frozenset(
+    tokens("accord answer describe document follow give indicate list manual mean passage question refer say show state use")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,11 @@ def check(sentence: str, span: str, context: str = "") -> Support:
     if not numbers(sentence) <= numbers(span):
         return "unsupported"
     around = f"{context}\n{span}"
-    if not exact_tokens(sentence) <= exact_tokens(around) | set(tokens(around)):
+    codes, known = exact_tokens(sentence), set(tokens(around))
+    if not codes <= exact_tokens(around) | known:
         return "unsupported"
-    said, known = set(tokens(sentence)), set(tokens(around))
+    # A code counts once, not once more for each of its parts.
+    said = set(tokens(sentence)) - {part for code in codes for part in tokens(code)} | codes
     if not said:
         return "unsupported"
     share = len(said & known) / len(said)
@@ -67,7 +74,13 @@ def check(sentence: str, span: str, context: str = "") -> Support:
     own = said & set(tokens(span))
     # a bare figure ("The answer is 185 mm") could be a figure of anything
     telling = [t for t in own if not (t.isascii() and (len(t) < 3 or t[0].isdigit()))]
-    supported = share >= SUPPORTED and len(own) / len(said) >= OWN and len(telling) >= TELLING
+    added = [t for t in said - known - REPORTING if t.isascii() and len(t) > 2]  # the short are units, compared above
+    supported = (
+        share >= SUPPORTED
+        and len(own) / len(said) >= OWN
+        and len(telling) >= TELLING
+        and len(added) <= len(said) // ADDED
+    )
     return "supported" if supported else "partly"
 
 

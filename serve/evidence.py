@@ -23,6 +23,16 @@ def term_weights(keywords: Keywords) -> Callable[[str], float]:
     return weigh
 
 
+def about(question: str, hits: Sequence[Hit]) -> list[Hit]:
+    """The hits that hold a code or clause number the question asks for; all of them where none does, or none is asked for.
+
+    What holds for one machine is no answer for another, however alike the sentences are.
+    """
+    codes = exact_tokens(question)
+    named = [h for h in hits if codes & set(tokens(f"{h.chunk.context}\n{h.chunk.text}"))]
+    return named or list(hits)
+
+
 def evidence(question: str, hits: Sequence[Hit], weigh: Callable[[str], float]) -> float:
     """The best hit's share of the question's words by weight, or its cosine if higher; 0 where a code asked for is nowhere.
 

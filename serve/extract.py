@@ -10,6 +10,7 @@ from serve.cite import Span, spans
 
 MOST = 3  # sentences; more is reading the documents oneself
 LOOKED_UP = 1.0  # what a question names by its number comes before what only resembles it
+NAMED = 0.7  # of the best heading's share of the question
 NEAR = 0.7  # of the best sentence's score: what falls below says something else
 
 
@@ -19,10 +20,13 @@ def extract(question: str, hits: Sequence[Hit], weigh: Callable[[str], float]) -
     codes = exact_tokens(question)
     total = sum(map(weigh, asked)) or 1.0
     scored: list[tuple[float, Span]] = []
+    named = max((sum(map(weigh, asked & set(tokens(h.chunk.context)))) for h in hits if _looked_up(h, codes)), default=0.0)
     for hit in hits:
         context = set(tokens(hit.chunk.context))
         if whole := _looked_up(hit, codes):
-            scored.append((LOOKED_UP + hit.score, whole))
+            # two documents have an Article 23; where the question names one of them, the other's is no answer
+            if sum(map(weigh, asked & context)) >= NAMED * named:
+                scored.append((LOOKED_UP + hit.score, whole))
             continue
         for span in spans(hit):
             words = set(tokens(span.text))

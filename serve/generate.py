@@ -13,6 +13,10 @@ class ModelGone(Exception):
     """The model server did not answer, or stopped in the middle."""
 
 
+class CutShort(Exception):
+    """The model came to its longest answer in the middle of a sentence."""
+
+
 @lru_cache(32)
 def chat_model(url: str, name: str, max_tokens: int) -> Any:
     """A LangChain chat model for what vLLM serves under `name`; greedy, because a citation must not depend on luck."""
@@ -21,7 +25,7 @@ def chat_model(url: str, name: str, max_tokens: int) -> Any:
 
 
 def generate(url: str, name: str, messages: list[dict[str, str]], max_tokens: int) -> Iterator[str]:
-    """The model's words as they come. Raises `ModelGone`."""
+    """The model's words as they come. Raises `ModelGone`, and `CutShort` at the end where its length was not enough."""
     import httpx
     import openai
 
@@ -29,5 +33,7 @@ def generate(url: str, name: str, messages: list[dict[str, str]], max_tokens: in
         for piece in chat_model(url, name, max_tokens).stream(messages):
             if piece.content:
                 yield str(piece.content)
+            if piece.response_metadata.get("finish_reason") == "length":
+                raise CutShort
     except (openai.APIError, httpx.HTTPError) as error:
         raise ModelGone(str(error)) from error

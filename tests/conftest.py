@@ -29,7 +29,7 @@ os.environ.update(OFFLINE)
 SMALL = {
     "maintenance": ["sc-40-screw-compressor-manual.pdf", "cp-80-centrifugal-pump-manual.docx", "fault_log.csv",
                     "sb-2044-sc-40-oil-interval.md", "dc-15-dust-collector-manual.pdf"],
-    "legal": ["hengchuan-contract-management-measures.docx", "kestrel-point-equipment-lease.md",
+    "legal": ["hengchuan-contract-management-measures.docx", "hengchuan-attendance-overtime-policy.md", "kestrel-point-equipment-lease.md",
               "brightwater-orrin-vale-master-services-agreement.docx"],
     "code": ["error-codes.md", "conventions.md", "tidewire"],
     "official": ["qingshi-rules.md", "pifu-rules.md", "general-format.docx"],

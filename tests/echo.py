@@ -10,7 +10,7 @@ MODEL = "SmolLM2-135M-Instruct"
 
 
 @contextmanager
-def echo(words: str, cut_after: int | None = None) -> Iterator[tuple[str, list[dict]]]:  # type: ignore[type-arg]
+def echo(words: str, cut_after: int | None = None, finish: str = "stop") -> Iterator[tuple[str, list[dict]]]:  # type: ignore[type-arg]
     """`(url, requests seen)`; streams `words` five characters at a time, and breaks off after `cut_after` pieces."""
     seen: list[dict] = []  # type: ignore[type-arg]
 
@@ -34,7 +34,7 @@ def echo(words: str, cut_after: int | None = None) -> Iterator[tuple[str, list[d
                     self.connection.close()
                     return
                 self._send({"choices": [{"index": 0, "delta": {"role": "assistant", "content": piece}}]})
-            self._send({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+            self._send({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
             self._chunk(b"data: [DONE]\n\n")
             self._chunk(b"")
 

@@ -71,6 +71,33 @@ def test_nothing_that_stands_is_replaced_by_quotes_and_says_so(settings: Setting
     assert "cheese" not in trace.answer.answer and verbatim(trace, searcher)
 
 
+def test_half_a_sentence_at_the_longest_answer_does_not_leave(settings: Settings, searcher: Searcher) -> None:
+    words = "SC-A04 is a fan motor overload [1]. The duct is blocked or the bearing seized"
+    with echo(words, finish="length") as (url, _):
+        trace = assistant(settings, searcher, url=url).ask(QUESTION)
+    assert "fan motor overload" in trace.answer.answer and "bearing" not in trace.answer.answer
+    assert trace.answer.mode == "model" and trace.raw == words
+    with echo(words) as (url, _):
+        assert "bearing seized" in assistant(settings, searcher, url=url).ask(QUESTION).answer.answer
+
+
+def test_a_model_that_repeats_itself_is_stopped(settings: Settings, searcher: Searcher) -> None:
+    words = "SC-A04 is a fan motor overload [1]. " * 40
+    with echo(words) as (url, _):
+        trace = assistant(settings, searcher, url=url).ask(QUESTION)
+    assert trace.answer.answer.count("fan motor overload") == 1 and len(trace.raw) < len(words) / 4
+
+
+def test_what_holds_for_another_machine_is_no_answer(settings: Settings, searcher: Searcher) -> None:
+    trace = assistant(settings, searcher).ask("What is the mass of the CP-80?")
+    assert trace.hits and all("CP-80" in f"{h['context']} {h['text']}" for h in trace.hits)
+
+
+def test_a_document_that_is_named_is_the_one_quoted(settings: Settings, searcher: Searcher) -> None:
+    trace = assistant(settings, searcher, "legal").ask("合同管理办法第二十三条怎么规定？")
+    assert {c.document for c in trace.answer.citations} == {"hengchuan-contract-management-measures.docx"}
+
+
 def test_a_models_refusal_is_a_refusal(settings: Settings, searcher: Searcher) -> None:
     with echo(REFUSAL["en"]) as (url, _):
         trace = assistant(settings, searcher, url=url).ask(QUESTION)

@@ -64,6 +64,14 @@ def test_a_bare_figure_is_not_supported() -> None:
     assert check("The free length of a new spring is 185 mm.", "Free length, new spring | 185 mm") == "supported"
 
 
+def test_what_a_sentence_adds_is_not_supported() -> None:
+    row, context = "SC-A04 | Fan motor overload | Duct blocked", "SC-40 Screw Compressor › 9 Faults: Code | Meaning | Likely cause"
+    assert check("The fault code SC-A04 means a fan motor overload.", row, context) == "supported"
+    added = "The fault code SC-A04 on the SC-40 compressor means that the fan motor is overloaded, a mechanical failure."
+    assert check(added, row, context) != "supported"
+    assert check("The likely cause of fault SC-A04 is a malfunctioning fan motor.", row, context) != "supported"
+
+
 def test_numbers_have_one_shape() -> None:
     assert numbers("45 N·m") == numbers("45N·m") == numbers("４５ Nm") == {"45nm"}
     assert numbers("1,200 h") == numbers("1200 h")

@@ -24,15 +24,16 @@ def normal(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_everything_that_is_asked_for_is_pinned():
+@pytest.mark.parametrize(("kind", "other"), [("cpu", "gpu"), ("gpu", "cpu")])
+def test_everything_that_is_asked_for_is_pinned(kind, other):
     extras = PROJECT["optional-dependencies"]
-    wanted = [PROJECT["dependencies"], *(extras[e] for e in extras if e not in ("gpu", "modelscope"))]
+    wanted = [PROJECT["dependencies"], *(extras[e] for e in extras if e not in (other, "modelscope"))]
     names = {normal(re.split(r"[=<>\[; ]", requirement)[0]) for group in wanted for requirement in group}
-    assert names - set(pins("cpu")) == set()
+    assert names - set(pins(kind)) == set()
 
 
 def test_pins_are_exact_and_name_no_place_on_a_machine():
-    for line in pins("cpu").values():
+    for line in [*pins("cpu").values(), *pins("gpu").values()]:
         assert re.fullmatch(r"[\w.-]+==[\w.]+", line), line
     assert pins("cpu")["torch"] == "torch==2.13.0"
     assert not {"torchvision", "torchaudio", "torchcodec", "lectern"} & set(pins("cpu"))

@@ -177,7 +177,7 @@ def test_answer_can_be_stopped_and_asked_again(page: Page, stack: Any) -> None:
 def test_chinese_is_asked_and_refused_in_chinese(page: Page, stack: Any) -> None:
     sign_in(page, stack)
     choose(page, "公文写作")
-    page.get_by_role("button", name="请示可以一文多事吗？").click()
+    page.get_by_role("button", name="附件多少面可以单独成册？").click()
     answered(page, 0)
     expect(page.locator(".notice.quoted")).to_contain_text("中文")
     expect(page.locator(".citations button").first).to_be_visible()
