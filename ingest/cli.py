@@ -85,8 +85,8 @@ def add(args: Namespace) -> int:
     else:
         for report in reports:
             if report.status != "unchanged":
-                pages = f", {report.pages} pages" if report.pages else ""
-                print(f"{report.status:9} {report.path}  " + (report.reason or f"{report.chunks} chunks{pages}"))
+                pages = f", {report.pages} page{'s' * (report.pages != 1)}" if report.pages else ""
+                print(f"{report.status:9} {report.path}  " + (report.reason or f"{report.chunks} chunk{'s' * (report.chunks != 1)}{pages}"))
         counts = [f"{sum(r.status == s for r in reports)} {s}" for s in ("added", "updated", "unchanged", "failed")]
         print(f"{args.corpus}: {', '.join(c for c in counts if c[0] != '0')}.")
     return console.SOME_FAILED if failed else console.DONE
@@ -165,7 +165,7 @@ def search(args: Namespace) -> int:
 
     if not 1 <= args.k <= 1000:
         raise UserError(f"-k is {args.k}; it must lie between 1 and 1000.", "Try: -k 10")
-    with Searcher(Settings()) as searcher:
+    with console.waiting("Loading the embedding model", quiet=args.json), Searcher(Settings()) as searcher:
         hits = searcher.search(args.corpus, args.query, args.k)
     if args.json:
         console.print_json([h.to_json() for h in hits])
@@ -183,7 +183,8 @@ def remove(args: Namespace) -> int:
     from ingest.index import Index
     from ingest.settings import Settings
 
-    removed = Index(args.corpus, Settings()).remove(args.documents)
+    with console.waiting("Removing", quiet=args.json):
+        removed = Index(args.corpus, Settings()).remove(args.documents)
     if args.json:
         console.print_json({"removed": removed})
     else:
@@ -196,7 +197,9 @@ def verify(args: Namespace) -> int:
     from ingest.settings import Settings
 
     settings = Settings()
-    found = {name: Index(name, settings).verify() for name in ([args.corpus] if args.corpus else corpora_in(settings))}
+    with console.waiting("Comparing manifest, vectors and keywords", quiet=args.json):
+        names = [args.corpus] if args.corpus else corpora_in(settings)
+        found = {name: Index(name, settings).verify() for name in names}
     if args.json:
         console.print_json(found)
     for name, wrong in found.items() if not args.json else ():

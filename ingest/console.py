@@ -4,9 +4,11 @@ import errno
 import json
 import sqlite3
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Timer
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +16,7 @@ from pydantic import ValidationError
 from corpora import UserError
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+PATIENCE, EVERY = 2.0, 5.0  # seconds until the first line of a wait, and between two of a progress, without a terminal
 DONE, SOME_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -61,25 +64,66 @@ def print_json(data: Any) -> None:
     print(json.dumps(data, ensure_ascii=False, indent=2))
 
 
-def _nothing(n: float, note: str = "") -> None:
-    pass
+@contextmanager
+def waiting(what: str, quiet: bool = False) -> Iterator[None]:
+    """Say on stderr what is waited for: with a running clock on a terminal, else one line after two seconds."""
+    if quiet:
+        yield
+        return
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as clock:
+            clock.add_task(what, total=None)
+            yield
+        return
+    timer = Timer(PATIENCE, _tell, (f"{what} …",))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager
-def progress(what: str, total: int, quiet: bool = False) -> Iterator[Callable[[float, str], None]]:
-    """A bar with count, rate and time left on a terminal's stderr; `advance(n, note)` moves it. Silent when `quiet`."""
-    if quiet or not sys.stderr.isatty():
-        yield _nothing
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def progress(what: str, total: float, quiet: bool = False) -> Iterator[Callable[[float, str], None]]:
+    """How far a long work is, on stderr: a bar with the time left on a terminal, else a line now and then.
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-               TextColumn("{task.fields[note]}"))  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total, note="")
+    `advance(n, note)` moves it by `n` of `total`. Silent when `quiet`.
+    """
+    if quiet:
 
-        def advance(n: float, note: str = "") -> None:
-            bar.update(task, advance=n, note=note[-60:])
+        def nothing(n: float, note: str = "") -> None:
+            pass
 
-        yield advance
+        yield nothing
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+                   TextColumn("{task.fields[note]}"))  # fmt: skip
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=total, note="")
+
+            def move(n: float, note: str = "") -> None:
+                bar.update(task, advance=n, note=note[-60:])
+
+            yield move
+    else:
+        told = time.monotonic()
+
+        def tell(n: float, note: str = "") -> None:
+            nonlocal told
+            if time.monotonic() - told > EVERY:
+                told = time.monotonic()
+                _tell(f"{what}: {note}")
+
+        with waiting(what):
+            yield tell
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -26,7 +26,7 @@ class Embedder:
 
     def __init__(self, folder: Path, languages: Sequence[str]) -> None:
         if not (folder / "config.json").is_file():
-            raise UserError(f"No embedding model in {folder}.", "Unpack it: serve model get all-MiniLM-L6-v2")
+            raise UserError(f"No embedding model in {folder}.", "Unpack it: make up, or: serve model get all-MiniLM-L6-v2")
         self.folder = folder
         self.name = folder.name
         self.languages = tuple(languages)  # questions in others are searched by words alone

@@ -35,6 +35,8 @@ SUPPORTED, PARTLY = 0.6, 0.4  # share of the sentence's words that the span and 
 TELLING = 1  # word, no figure or unit, that sentence and span must share
 OWN = 0.35  # share that the span must have by itself
 ADDED = 10  # one word in so many may be the sentence's own; more is a claim that nobody made
+FEWEST = 3  # words of its own that a sentence has; a scrap claims nothing
+LOOPS = 0.4  # share of different words in a long sentence below which it only repeats itself
 # words that report without claiming
 REPORTING = frozenset(
     tokens("accord answer describe document follow give indicate list manual mean passage question refer say show state use")
@@ -62,9 +64,10 @@ def check(sentence: str, span: str, context: str = "") -> Support:
     codes, known = exact_tokens(sentence), set(tokens(around))
     if not codes <= exact_tokens(around) | known:
         return "unsupported"
+    words = tokens(sentence)
     # A code counts once, not once more for each of its parts.
-    said = set(tokens(sentence)) - {part for code in codes for part in tokens(code)} | codes
-    if not said:
+    said = set(words) - {part for code in codes for part in tokens(code)} | codes
+    if len(said) < FEWEST or len(set(words)) < LOOPS * len(words):
         return "unsupported"
     share = len(said & known) / len(said)
     if share < PARTLY or not {n.lower() for n in NAME.findall(sentence)} <= set(re.findall(r"\w+", around.lower())):

@@ -90,7 +90,8 @@ def ask(args: Namespace) -> int:
         raise UserError(f"The question has {len(args.question):,} characters; at most {QUESTION_LIMIT:,} are read.",
                         "Ask for one thing, and add long texts as documents: ingest add CORPUS FILE")  # fmt: skip
     load_profile(args.corpus, settings.root)
-    answer = by_gateway(settings, args.corpus, args.question) or in_process(settings, args.corpus, args.question)
+    with console.waiting("Thinking", quiet=args.json):
+        answer = by_gateway(settings, args.corpus, args.question) or in_process(settings, args.corpus, args.question)
     if args.json:
         console.print_json(answer)
         return console.DONE

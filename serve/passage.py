@@ -14,7 +14,10 @@ BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[。！？
 
 
 def passage(manifest: Manifest, row: dict[str, Any], start: int, end: int) -> dict[str, Any]:
-    """document, title, page, section, before, quote, after, has_page_image of `text[start:end]` of a version."""
+    """document, title, page, section, header, before, quote, after, has_page_image of `text[start:end]` of a version.
+
+    `header` names the columns where the quote is a row of a table.
+    """
     text = manifest.text(row["id"])
     check_span(text, start, end)
     chunk = chunk_at(manifest.chunks(row["id"]), start)
@@ -23,6 +26,7 @@ def passage(manifest: Manifest, row: dict[str, Any], start: int, end: int) -> di
         "title": row["title"],
         "page": chunk.page if chunk else None,
         "section": section(row["title"], chunk.context) if chunk else "",
+        "header": columns(chunk.context) if chunk else "",
         "before": before(text, start),
         "quote": text[start:end],
         "after": after(text, end),
@@ -43,9 +47,15 @@ def chunk_at(chunks: list[Chunk], at: int) -> Chunk | None:
 
 def section(title: str, context: str) -> str:
     """The headings above a chunk, without the document's title and a table row's header."""
-    if " | " in context:  # only a table's header joins its cells so
-        context = context[: max(context.rfind(": ", 0, context.index(" | ")), 0)]
+    context = context[: len(context) - len(columns(context))].removesuffix(": ")
     return "" if context == title else context.removeprefix(title + CONTEXT)
+
+
+def columns(context: str) -> str:
+    """The header of the table that a chunk is a row of; only a table's header joins its cells by ` | `."""
+    if " | " not in context:
+        return ""
+    return context[context.rfind(": ", 0, context.index(" | ")) + 2 :] if ": " in context else context
 
 
 def before(text: str, start: int) -> str:

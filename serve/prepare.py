@@ -5,7 +5,6 @@ that it loads do not stay in the supervisor's memory.
 """
 
 import sys
-import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,8 +18,6 @@ from serve.tiers import pick_tier
 if TYPE_CHECKING:
     from ingest.index import Index
     from ingest.schema import FileReport
-
-EVERY = 5.0  # seconds between two lines of progress where there is no terminal to draw a bar on
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +40,7 @@ def index(settings: Settings) -> int:
     from ingest.embed import open_embedder
     from ingest.index import Index
 
-    embedder = open_embedder(settings)
+    embedder = open_embedder(settings)  # its weights are loaded when the first new chunk comes
     code = console.DONE
     for name in profile_names():
         try:
@@ -64,15 +61,10 @@ def index(settings: Settings) -> int:
 
 
 def add(index: "Index", title: str) -> "list[FileReport]":
-    shown = time.monotonic()
-    with console.progress(f"Indexing {title}", 1) as advance:
+    with console.progress(f"  {index.corpus} ({title})", 1) as advance:
 
         def on_file(report: "FileReport", done: int, total: int) -> None:
-            nonlocal shown
-            advance(1 / total, f"{done}/{total}")
-            if not sys.stderr.isatty() and time.monotonic() - shown > EVERY:
-                shown = time.monotonic()
-                say(f"{index.corpus}: {done} of {total} files …")
+            advance(1 / total, f"{done} of {total} files")
 
         return index.add(index.profile.sources, on_file=on_file)
 

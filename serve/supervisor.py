@@ -193,11 +193,16 @@ def leftovers(settings: Settings) -> list[psutil.Process]:
 
 def service_of(process: psutil.Process, settings: Settings) -> str | None:
     """Which of our services `process` belongs to, by the marks in its environment."""
-    try:
-        env = process.environ()
-    except (psutil.Error, OSError):
-        return None
+    env = environ_of(process)
     return env.get("LECTERN_SERVICE") if env.get("LECTERN_HOME") == str(settings.root) else None
+
+
+def environ_of(process: psutil.Process) -> dict[str, str]:
+    """A process's environment; empty where it is not ours to see."""
+    try:
+        return process.environ()
+    except (psutil.Error, OSError):
+        return {}
 
 
 def end(processes: Sequence[psutil.Process], grace: float) -> None:
@@ -257,8 +262,12 @@ def holder(port: int | None) -> str:
     """" by NAME (process PID)" where we may know it."""
     try:
         listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
-        pid = next((c.pid for c in listening if c.laddr.port == port), None)
-        return f" by {psutil.Process(pid).name()} (process {pid})" if pid else ""
+        pid = next((c.pid for c in listening if c.laddr and c.laddr.port == port), None)
+        if not pid:
+            return ""
+        process = psutil.Process(pid)
+        home = environ_of(process).get("LECTERN_HOME")
+        return f" by {'the Lectern of ' + home if home else process.name()} (process {pid})"
     except psutil.Error:
         return ""
 

@@ -46,7 +46,7 @@ def up(settings: Settings) -> int:
             bring_up(supervisor, settings, tier)
             say(f"Up after {time.monotonic() - started:.0f} s.")
             show_answer(settings)
-            show_addresses(settings)
+            show_addresses(settings, here=sys.stdin is not None and sys.stdin.isatty())
             (settings.run / "ready").touch()
             while True:
                 supervisor.tend()
@@ -172,7 +172,8 @@ def ask(settings: Settings, corpus: str, question: str) -> dict[str, Any]:
     return data
 
 
-def show_addresses(settings: Settings) -> None:
+def show_addresses(settings: Settings, here: bool = False) -> None:
+    """Print where everything answers; `here`: Ctrl-C in this terminal stops it."""
     from serve.journal import Journal
 
     token = Journal(settings.root).sign_in_token()
@@ -184,7 +185,7 @@ def show_addresses(settings: Settings) -> None:
         port = f" -p {connection[3]}" if connection[3:] and connection[3] != "22" else ""
         tunnels = " ".join(f"-L {n}:127.0.0.1:{n}" for n in (settings.page_port, settings.api_port))
         say(f"  From the computer you sit at: ssh {tunnels}{port} {getuser()}@{connection[2]}")
-    say("  Stop it with Ctrl-C here, or from anywhere with: make down\n")
+    say(f"  Stop it with {'Ctrl-C here, or from anywhere with: ' if here else ''}make down\n")
 
 
 def detached(settings: Settings) -> int:

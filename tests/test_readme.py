@@ -57,6 +57,17 @@ def test_every_linked_file_and_named_setting_is_there() -> None:
         assert name.lower() in Settings.model_fields, name
 
 
+def test_the_list_of_calls_is_the_gateways(tmp_path: Path) -> None:
+    from ingest.settings import Settings
+    from serve.api import create_app
+
+    def calls(routes: list) -> set[tuple[str, str]]:  # type: ignore[type-arg]
+        return {(method, r.path) for r in routes for method in r.methods - {"HEAD"}}
+
+    listed = set(re.findall(r"^\| `(GET|POST|DELETE) (/[^`]+)` \|", README, re.M))
+    assert listed == calls(create_app(Settings(home=tmp_path)).routes)
+
+
 def test_the_tree_names_every_room() -> None:
     tree = README.split("## What is where\n")[1].split("```")[1]
     for folder in (p for p in ROOT.iterdir() if p.is_dir() and (p / "__init__.py").exists()):

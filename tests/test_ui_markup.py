@@ -14,6 +14,7 @@ from ui.markup import (
     document_html,
     documents_html,
     draft_html,
+    heading,
     label,
     notice_html,
     opened_html,
@@ -138,3 +139,11 @@ def test_passage_marks_the_quote_alone_and_knows_code_and_chinese() -> None:
     assert "x = 1\n<mark>y = 2</mark>\n" in html and 'class="passage code"' in html and "lang=" not in html
     chinese = passage_html(Passage("合同.docx", "合同", 2, "第十二条", "", "逾期交货", ""))
     assert 'class="passage prose"' in chinese and 'lang="zh-Hans"' in chinese
+
+
+def test_a_table_row_is_shown_under_its_columns_and_a_quote_is_called_a_quote() -> None:
+    row = Passage("log.csv", "log", None, "", "a | b\n", "1 | 2", "", header="date | <b>minutes</b>")
+    assert '<span class="columns">date | &lt;b&gt;minutes&lt;/b&gt;</span><mark>1 | 2</mark>' in passage_html(row)
+    quoted = answer_html("x [1]", [cite("d")], verbatim=True)
+    assert "word for word" in quoted and "supported</i>" not in quoted
+    assert heading("refused", "文件中没有答案。") != heading("refused", "Too little bears on it.")

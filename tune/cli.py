@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tune.train import Request, Trained
 
 
+FEW = 30  # questions under which a table of figures says so
+
+
 def make_parser() -> ArgumentParser:
     parser = ArgumentParser("tune", description="Documents and feedback in, a measured adapter out.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -152,13 +155,15 @@ def evaluate(args: Namespace) -> int:
         console.print_json(report)
     else:
         print_report(report)
+        if any(isinstance(figures, dict) and figures["n"] < FEW for figures in report.values()):
+            print(f"Fewer than {FEW} questions prove little: one more or less moves every figure by several points.")
         print(f"Every answer: {file}")
     return console.DONE
 
 
 def print_report(report: dict[str, Any]) -> None:
-    print(f"{'':12} correct  citation F1    refusal  false    unsup-   quoted  questions")
-    print(f"{'':12}          model  shown   F1       refusal  ported")
+    print(f"{'':12}          citation F1:   refusal  false    unsup-           ques-")
+    print(f"{'':12} correct  model  shown   F1       refusal  ported   quoted  tions")
     for name, figures in report.items():
         if isinstance(figures, str):
             print(f"{name:12} {figures}")
@@ -172,14 +177,18 @@ def promote(args: Namespace) -> int:
     settings = settings_for(args)
     from tune.promote import promote as choose
 
-    return switched(args, choose(settings, args.corpus, args.version))
+    with console.waiting("Loading and trying it, then letting answers under way end", quiet=args.json):
+        done = choose(settings, args.corpus, args.version)
+    return switched(args, done)
 
 
 def rollback(args: Namespace) -> int:
     settings = settings_for(args)
     from tune.promote import rollback as choose
 
-    return switched(args, choose(settings, args.corpus))
+    with console.waiting("Letting answers under way end", quiet=args.json):
+        done = choose(settings, args.corpus)
+    return switched(args, done)
 
 
 def switched(args: Namespace, done: "Promotion") -> int:

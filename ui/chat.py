@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from ui.client import Answer, Assistant, Gateway, GatewayError, Message
-from ui.markup import answer_html, broken_html, draft_html, label, notice_html, question_html, welcome_html
+from ui.markup import answer_html, broken_html, draft_html, heading, label, notice_html, question_html, welcome_html
 from ui.passage import close_citation, open_citation, opened, show_passage
 from ui.sheet import show_sheet
 from ui.waiting import with_pauses
@@ -31,6 +31,8 @@ class Turn:
 
 def show_chat(gateway: Gateway, assistant: Assistant) -> None:
     asked = _question_box(assistant)
+    if asked:
+        close_citation()  # it stands behind an earlier answer, not behind the one that comes
     turns = _turns(assistant.id)
     with st.container(key="beside"):  # there without a passage too, so that nothing below it is made anew
         if found := opened():
@@ -126,11 +128,11 @@ def _show_reply(gateway: Gateway, assistant: Assistant, turn: Turn, number: int)
         st.button("Ask again", key=f"again-{number}", on_click=_ask_again, args=(_turns(assistant.id), number))
         return
     if answer.refused:
-        st.html(notice_html("refused", "Not answered from these documents.", answer.notice))
+        st.html(notice_html("refused", heading("refused", answer.notice), answer.notice))
     elif answer.mode == "extractive":
-        st.html(notice_html("quoted", "Quoted from the documents.", answer.notice))
+        st.html(notice_html("quoted", heading("quoted", answer.notice), answer.notice))
     elif answer.notice:
-        st.html(notice_html("quoted", "Please note.", answer.notice))
+        st.html(notice_html("quoted", heading("noted", answer.notice), answer.notice))
     found = opened()
     index = found.index if found and found.trace_id == answer.trace_id else None
     key = f"answer-{assistant.id}-{number}"
@@ -155,7 +157,7 @@ def _rate(gateway: Gateway, turn: Turn, trace_id: str) -> None:
     if score != turn.score and _sent(gateway, trace_id, score):
         turn.score = score
     if turn.corrected:
-        st.caption("Thank you. Your correction is kept and will be taught.")
+        st.caption("Thank you. Your correction is kept for the next training.")
     elif turn.score == -1:
         with st.form(f"correction-{trace_id}", border=False):
             text = st.text_area("What should the answer have been? (optional)", max_chars=8000, height=96)

@@ -98,6 +98,7 @@ class Passage(Reply):
     before: str
     quote: str
     after: str
+    header: str = ""
     has_page_image: bool = False
 
 

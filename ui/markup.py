@@ -65,6 +65,18 @@ def broken_html(text: str, error: str) -> str:
     return body + notice_html("failed", "The answer is not complete." if text else "No answer.", error)
 
 
+HEADINGS = {
+    "refused": {"en": "Not answered from these documents.", "zh": "文件中没有答案。"},
+    "quoted": {"en": "Quoted from the documents.", "zh": "引自文件。"},
+    "noted": {"en": "Please note.", "zh": "请注意。"},
+}
+
+
+def heading(kind: str, notice: str) -> str:
+    """What stands above an answer of this kind, in the language of its notice."""
+    return HEADINGS[kind]["zh" if HAN.search(notice) else "en"]
+
+
 STOPPED = notice_html("stopped", "Stopped before it was complete.", "Nothing of it is remembered. Ask again.")
 
 
@@ -77,15 +89,16 @@ def answer_html(text: str, citations: Sequence[Citation], opened: int | None = N
         return _chip(citations[places[n]], places[n], places[n] == opened) if n in places else f"[{n}]"
 
     body = MARKER.sub(lambda m: JOIN[m[1]] + chip(int(m[2])), escape(text)) if verbatim else _blocks(text, chip)
-    rows = "".join(_row(c, i, i == opened) for i, c in enumerate(citations))
+    rows = "".join(_row(c, i, i == opened, verbatim) for i, c in enumerate(citations))
     sources = f'<ol class="citations" aria-label="Citations">{rows}</ol>' if rows else ""
     return f'<div class="answer{" verbatim" if verbatim else ""}"{lang(text)}>{body}</div>{sources}'
 
 
 def passage_html(passage: Passage) -> str:
-    """The quote, highlighted between what stands before and after it."""
+    """The quote, highlighted between what stands before and after it; above a table's row, what its columns are."""
     kind = "code" if passage.document.lower().endswith(CODE_FILES) else "prose"
-    text = f"{escape(passage.before)}<mark>{escape(passage.quote)}</mark>{escape(passage.after)}"
+    columns = f'<span class="columns">{escape(passage.header)}</span>' if passage.header else ""
+    text = f"{escape(passage.before)}{columns}<mark>{escape(passage.quote)}</mark>{escape(passage.after)}"
     return f'<div class="passage {kind}" tabindex="0"{lang(passage.before + passage.quote)}>{text}</div>'
 
 
@@ -107,14 +120,17 @@ def _chip(citation: Citation, index: int, opened: bool) -> str:
     )
 
 
-def _row(citation: Citation, index: int, opened: bool) -> str:
+def _row(citation: Citation, index: int, opened: bool, verbatim: bool) -> str:
+    tags = [(citation.support, SUPPORT[citation.support]), ("", BY[citation.by])]
+    if verbatim:  # a quote always supports itself: to call it checked would say more than is known
+        tags = [("", "word for word")]
+    badges = "".join(f'<i class="{kind}">{said}</i>' for kind, said in tags)
     page = f'<span class="page">page {citation.page}</span>' if citation.page is not None else ""
     return (
         f'<li><button type="button" data-cite="{index}" aria-pressed="{str(opened).lower()}">'
         f'<span class="chip {citation.by} {citation.support}">{citation.marker}</span>'
         f'<span class="where"{lang(citation.document)}><b>{escape(citation.document)}</b>{page}</span>'
-        f'<span class="tags"><i class="{citation.support}">{SUPPORT[citation.support]}</i>'
-        f"<i>{BY[citation.by]}</i></span>"
+        f'<span class="tags">{badges}</span>'
         f"<q{lang(citation.quote)}>{escape(' '.join(citation.quote.split())[:200])}</q></button></li>"
     )
 
