@@ -15,7 +15,7 @@ from serve.chain import Assistant, open_assistant
 from serve.champion import champion, versions
 from serve.cite import MARKER, check, markers
 from serve.engine import Engine
-from serve.generate import ModelGone, generate
+from serve.generate import CutShort, ModelGone, generate
 from serve.prompt import REFUSAL
 from serve.schema import Trace
 from serve.sentences import complete_sentences
@@ -166,11 +166,16 @@ def _closed_book(assistant: Assistant, gold: Gold, model: str) -> tuple[dict[str
     refusal = REFUSAL[language(question)]
     rules = CLOSED_BOOK[language(question)].format(refusal=refusal)
     messages = [{"role": "system", "content": rules}, {"role": "user", "content": question}]
+    said = ""
     try:
-        said = "".join(generate(assistant.engine.url, model, messages, assistant.profile.serve.max_tokens)).strip()
+        for piece in generate(assistant.engine.url, model, messages, assistant.profile.serve.max_tokens):
+            said += piece
+    except CutShort:
+        pass  # half an answer is measured as it is
     except ModelGone as error:
         raise UserError(f"The model server went away while it was measured ({error}).",
                         "See its log: run/vllm.log in LECTERN_HOME") from None  # fmt: skip
+    said = said.strip()
     refused = said.startswith(refusal.rstrip(".。"))
     statements = 0 if refused else len(list(complete_sentences(iter([said]))))
     outcome = Outcome(
