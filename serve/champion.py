@@ -20,7 +20,8 @@ from serve.adapter import check_adapter
 from serve.engine import Engine, loopback
 from serve.tiers import pick_tier
 
-DRAIN = 10.0  # seconds in which questions that already chose the old champion reach vLLM
+SETTLE = 1.0  # seconds in which questions that already chose the old champion reach vLLM
+DRAIN = 30.0  # and at most so many until their answers have ended
 SMOKE_TOKENS = 8
 
 
@@ -99,7 +100,7 @@ def _switch(settings: Settings, corpus: str, old: Champion | None, new: Champion
             _load(engine, new.name, folder, pick_tier(settings).base.id)
     _write(settings, corpus, new)
     if up and old and (new is None or old.name != new.name):
-        time.sleep(drain)
+        _drain(engine, drain)
         try:
             engine.unload(old.name)
         except UserError:
@@ -112,6 +113,14 @@ def _switch(settings: Settings, corpus: str, old: Champion | None, new: Champion
         champion=new,
         notice=f"{new.name} is the champion of {corpus}. The model server is not up; it loads at its next start.",
     )
+
+
+def _drain(engine: Engine, most: float) -> None:
+    """Wait until the questions that chose the old champion have their answers, `most` seconds at the longest."""
+    until = time.monotonic() + most
+    time.sleep(min(SETTLE, most))
+    while time.monotonic() < until and engine.answering():
+        time.sleep(0.2)
 
 
 def _load(engine: Engine, name: str, folder: Path, base: str) -> None:

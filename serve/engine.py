@@ -13,6 +13,7 @@ from ingest.settings import Settings
 from serve.tiers import Tier
 
 LOADED_AT_ONCE = 4  # adapters in one batch; each more costs memory, others wait their turn
+UNDER_WAY = ("vllm:num_requests_running{", "vllm:num_requests_waiting{")  # of its /metrics
 # Nothing leaves the machine, and no model is looked for on a hub: what is served lies in home/models.
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -116,6 +117,14 @@ class Engine:
             return [model["id"] for model in answer.json()["data"]]
         except (httpx.HTTPError, ValueError, KeyError):
             return []
+
+    def answering(self) -> bool:
+        """Is any request being answered or waiting? False where vLLM does not say."""
+        try:
+            lines = loopback().get(f"{self.url}/metrics", timeout=5).raise_for_status().text.splitlines()
+            return any(float(line.rsplit(" ", 1)[1]) > 0 for line in lines if line.startswith(UNDER_WAY))
+        except (httpx.HTTPError, ValueError, IndexError):
+            return False
 
     def load(self, name: str, path: Path) -> None:
         """Load the adapter in `path` under `name`; a version keeps its own name, for one name must mean one adapter."""

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,8 +11,8 @@ MODEL = "SmolLM2-135M-Instruct"
 
 
 @contextmanager
-def echo(words: str, cut_after: int | None = None, finish: str = "stop") -> Iterator[tuple[str, list[dict]]]:  # type: ignore[type-arg]
-    """`(url, requests seen)`; streams `words` five characters at a time, and breaks off after `cut_after` pieces."""
+def echo(words: str, cut_after: int | None = None, finish: str = "stop", pause: float = 0.0) -> Iterator[tuple[str, list[dict]]]:  # type: ignore[type-arg]  # fmt: skip
+    """`(url, requests seen)`; streams `words` five characters every `pause` seconds, and breaks off after `cut_after` pieces."""
     seen: list[dict] = []  # type: ignore[type-arg]
 
     class Handler(BaseHTTPRequestHandler):
@@ -30,6 +31,7 @@ def echo(words: str, cut_after: int | None = None, finish: str = "stop") -> Iter
             self.end_headers()
             pieces = [words[i : i + 5] for i in range(0, len(words), 5)]
             for n, piece in enumerate(pieces):
+                time.sleep(pause)
                 if n == cut_after:
                     self.connection.close()
                     return

@@ -36,8 +36,9 @@ def test_block(kind: str, text: str, stack: Stack) -> None:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONUNBUFFERED": "1",
     }
-    # one short step shows that the commands work
-    command = ["bash", "-euo", "pipefail", "-c", text.replace("--max-steps 20", "--max-steps 1 --rows 8")]
+    # one short step on a few rows shows that the commands work
+    short = text.replace("tune sft maintenance --max-steps 20", "tune data maintenance --rows 8\ntune sft maintenance --max-steps 1")
+    command = ["bash", "-euo", "pipefail", "-c", short]
     if kind == "python":
         command = [sys.executable, "-c", text]
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=880, check=False)

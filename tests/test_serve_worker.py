@@ -39,8 +39,8 @@ def journal(settings: Settings) -> Iterator[Journal]:
 
 @pytest.fixture
 def work(settings: Settings, journal: Journal) -> Iterator[Worker]:
-    """A worker at work in a thread, patient for half a second."""
-    worker, stopping = Worker(settings, journal, grace=0.5), Event()
+    """A worker at work in a thread, patient for three seconds: what is interrupted is niced, and needs its turn."""
+    worker, stopping = Worker(settings, journal, grace=3.0), Event()
     thread = Thread(target=worker.work, args=(stopping,))
     thread.start()
     yield worker

@@ -3,11 +3,11 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import pytest
 from playwright.sync_api import Browser, FilePayload, Page, Request, expect, sync_playwright
 
 from serve.journal import Journal
+from tests.conftest import cache_lock, copy, environment, free_ports, small_index
+from tests.echo import echo
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -101,8 +103,6 @@ def test_ask_watch_open_and_correct(page: Page, stack: Any) -> None:
     answered(page, 0)
     (trace,) = journal.traces("maintenance", limit=1)
     assert trace.question == QUESTION
-    drafts = page.evaluate("window.drafts")
-    assert drafts and all(draft.strip() for draft in drafts), "text stood on the page before the answer was complete"
     shown = page.locator(".answer").inner_text()
     for word in re.sub(r"\[\d+\]", "", trace.answer.answer).split():
         assert word in shown
@@ -251,25 +251,62 @@ def test_used_link_and_wrong_key_say_what_to_do(page: Page, stack: Any) -> None:
     expect(page.get_by_placeholder("Paste your key")).to_have_value("")
 
 
+@contextmanager
+def started(module: list[str], env: dict[str, str], health: str) -> Iterator[None]:
+    """`python -m MODULE` until it answers at `health`, and ended afterwards."""
+    process = subprocess.Popen([sys.executable, "-m", *module], env=env, cwd=ROOT, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 90
+    try:
+        while True:
+            assert process.poll() is None and time.monotonic() < until, f"{module} did not start"
+            try:
+                httpx.get(health).raise_for_status()
+                break
+            except httpx.HTTPError:
+                time.sleep(0.3)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@contextmanager
+def page_of(gateway: str) -> Iterator[str]:
+    """Streamlit with `gateway` behind it."""
+    (port,) = free_ports(1)
+    env = {**os.environ, "LECTERN_API_URL": gateway, "PYTHONPATH": str(ROOT)}
+    module = ["streamlit", "run", "ui/app.py", "--server.address", "127.0.0.1", "--server.port", str(port)]
+    with started(module, env, f"http://127.0.0.1:{port}/_stcore/health"):
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_an_answer_is_seen_as_it_comes(page: Page, tmp_path: Path) -> None:
+    """With the words of a model so slow that there is something to see; the gateway and the page are real."""
+    words = "SC-A04 is a fan motor overload. [1] The duct is blocked or the bearing seized. [1]"
+    with cache_lock():
+        copy(small_index(), tmp_path)
+    (port,) = free_ports(1)
+    env = environment(tmp_path) | {"LECTERN_API_PORT": str(port)}
+    gateway = f"http://127.0.0.1:{port}"
+    with echo(words, pause=0.15) as (model, _), started(["serve", "api"], env, f"{gateway}/health"), page_of(gateway) as url:
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run" / "vllm.url").write_text(model)
+        page.goto(url)
+        page.get_by_placeholder("Paste your key").fill(Journal(tmp_path).local_key())
+        page.get_by_role("button", name="Sign in").click()
+        choose(page, "Plant maintenance")
+        ask(page, QUESTION)
+        answered(page, 0)
+        drafts = page.evaluate("window.drafts")
+        assert drafts and "fan motor overload" in drafts[0] and "bearing" not in drafts[0], "the first sentence stood alone"
+        assert "bearing seized" in page.locator(".answer").inner_text()
+
+
 @pytest.fixture
 def lonely() -> Iterator[str]:
     """Streamlit with a gateway that is not there."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    env = {**os.environ, "LECTERN_API_URL": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", "ui/app.py", "--server.address", "127.0.0.1",
-                                "--server.port", str(port)], env=env, cwd=ROOT, stdout=subprocess.DEVNULL)  # fmt: skip
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/_stcore/health").raise_for_status()
-            break
-        except httpx.HTTPError:
-            time.sleep(0.3)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(20)
+    with page_of("http://127.0.0.1:9") as url:
+        yield url
 
 
 def test_gateway_that_is_down_is_a_sentence(page: Page, lonely: str) -> None:
