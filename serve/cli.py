@@ -218,8 +218,13 @@ def doctor(args: Namespace) -> int:
 def api(args: Namespace) -> int:
     from ingest.settings import Settings
     from serve.api import serve
+    from serve.services import gateway
+    from serve.supervisor import check_ports
+    from serve.tiers import pick_tier
 
-    serve(Settings())
+    settings = Settings()
+    check_ports([gateway(settings, pick_tier(settings))])
+    serve(settings)
     return console.DONE
 
 

@@ -47,8 +47,10 @@ def documents(corpus: Corpus, opened: Opened) -> dict[str, Any]:
 
 
 @router.post("/documents", status_code=202)
-def upload(corpus: Corpus, file: UploadFile, shared: Shared, key: Key) -> dict[str, Job]:
-    path = keep_upload(shared.settings, corpus, file.filename or "", file.file)
+def upload(corpus: Corpus, file: list[UploadFile], shared: Shared, key: Key) -> dict[str, Job]:
+    if len(file) != 1:
+        raise HTTPException(400, f"The form holds {len(file)} files; one is taken at a time. Send each in a request of its own.")
+    path = keep_upload(shared.settings, corpus, file[0].filename or "", file[0].file)
     job = shared.journal.add_job(["ingest", "add", corpus, str(path)], key)
     shared.journal.audit(key, "upload", f"{corpus}/{path.name}")
     return {"job": job}

@@ -483,6 +483,9 @@ def test_upload_of_an_unreadable_kind_is_refused(client: Any, settings: Settings
     assert refused.status_code == 400 and ".pdf" in message(refused)
     missing = client.post("/v1/corpora/pumps/documents", files={"other": ("a.md", b"x")})
     assert missing.status_code == 422 and "file" in message(missing)
+    two = [("file", ("a.md", b"x")), ("file", ("b.md", b"y"))]
+    both = client.post("/v1/corpora/pumps/documents", files=two)
+    assert both.status_code == 400 and "2 files" in message(both), "none of them is dropped in silence"
     unknown = client.post("/v1/corpora/..%2fpumps/documents", files={"file": ("a.md", b"x")})
     assert unknown.status_code == 404
     folder = settings.root / "uploads" / "pumps"

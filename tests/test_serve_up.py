@@ -1,10 +1,16 @@
 """The whole of it, running: what `serve up` started, and what the commands beside it say. Deaths are in test_serve_stack."""
 
 import json
+import socket
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.conftest import ROOT, environment
 
 
 def test_everything_is_up_and_the_key_is_its_owners_alone(stack):
@@ -53,6 +59,16 @@ def test_doctor_finds_nothing_wrong(stack):
     assert found["wrong"] == []
     assert done.returncode == 0
     assert all(state.endswith("up") for state in found["services"].values())
+
+
+def test_a_gateway_on_a_taken_port_says_so(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        env = environment(tmp_path) | {"LECTERN_API_PORT": str(taken.getsockname()[1])}
+        done = subprocess.run([sys.executable, "-m", "serve", "api"], env=env, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "is taken" in done.stderr and "LECTERN_API_PORT=" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_key_made_here_opens_the_gateway_until_it_is_revoked(stack):
