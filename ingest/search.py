@@ -124,6 +124,6 @@ def fuse(keyword: dict[str, float], cosine: dict[str, float], weight: float) -> 
     elif not keyword:
         weight = 1.0
     return {
-        i: (1 - weight) * keyword.get(i, 0.0) / best + weight * ((cosine[i] - low) / span if i in cosine else 0.0)
+        i: (1 - weight) * (keyword.get(i, 0.0) / best) + weight * ((cosine[i] - low) / span if i in cosine else 0.0)
         for i in {*keyword, *cosine}
     }

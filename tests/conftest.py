@@ -6,6 +6,7 @@ Unpacking the models and indexing take a minute, so both are kept under .cache/ 
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +25,8 @@ ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
 OFFLINE = {"HF_HUB_OFFLINE": "1", "ANONYMIZED_TELEMETRY": "False", "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false"}
 os.environ.update(OFFLINE)
+# A shell that runs us in the background has Ctrl-C ignored, and so would everything that the tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The stack's index: enough of each shipped corpus to ask about, little enough to be made in a minute.
 SMALL = {

@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corpora import UserError
@@ -67,6 +67,7 @@ scores = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 30), max_size=6
 
 
 @given(scores, scores, st.floats(0, 1))
+@example({"a": 5e-324}, {"a": 1.0, "b": 0.0}, 0.25)  # so small that three quarters of it are all of it
 def test_fused_scores_lie_in_0_1_and_cover_all_candidates(
     keyword: dict[str, float], cosine: dict[str, float], weight: float
 ) -> None:
