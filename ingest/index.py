@@ -102,7 +102,7 @@ class Index:
             if prune:
                 gone = missing(self.manifest.places(self.corpus), paths)
                 self.manifest.unplace(self.corpus, gone)
-                self._sweep(corpus_id)
+            self._sweep(corpus_id)
         return reports
 
     def documents(self) -> list[dict[str, Any]]:
@@ -216,9 +216,8 @@ class Index:
             version = hashlib.sha256(f"{self.corpus}\n{sha256}\n{self.parse}".encode()).hexdigest()[:16]
             known = self.manifest.version(version)
             if known and known["live"]:
-                self._sweep_after(
-                    self.manifest.place(self.corpus, shown, source.name, version, stat.st_size, stat.st_mtime_ns)
-                )
+                # What this retires is swept when `add` is through: a sweep now would take what is parsed and not yet live.
+                self.manifest.place(self.corpus, shown, source.name, version, stat.st_size, stat.st_mtime_ns)
                 same = place is not None and place["version"] == version
                 return FileReport(shown, "unchanged" if same else "updated" if place else "added", pages=known["pages"],
                                   chunks=len(self.manifest.chunks(version)))  # fmt: skip
@@ -260,11 +259,6 @@ class Index:
             p.report.seconds = round(p.report.seconds + seconds, 3)
             done(p.report)
         if retired:
-            self._sweep(corpus_id)
-
-    def _sweep_after(self, retired: list[str]) -> None:
-        corpus_id = self.manifest.corpus_id(self.corpus)
-        if retired and corpus_id:
             self._sweep(corpus_id)
 
     def _sweep(self, corpus_id: str) -> None:

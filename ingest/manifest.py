@@ -134,7 +134,8 @@ class Manifest:
             db.execute(
                 "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?)", (corpus, path, name, version, size, mtime_ns)
             )
-            db.execute("UPDATE versions SET live = 1 WHERE id = ?", (version,))
+            if db.execute("UPDATE versions SET live = 1 WHERE id = ?", (version,)).rowcount != 1:
+                raise RuntimeError(f"Version {version} of {path} is not stored, so it cannot become live.")
             return self._retire(db, corpus)
 
     def unplace(self, corpus: str, paths: Iterable[str]) -> list[str]:

@@ -69,6 +69,21 @@ def test_a_touched_file_is_unchanged(settings: Settings, docs: Path) -> None:
     assert status(index.add([docs]))["pump.txt"] == "unchanged"
 
 
+def test_a_file_that_takes_anothers_bytes_sweeps_nothing_that_is_still_to_be_published(settings: Settings, docs: Path) -> None:
+    for name, rpm in (("a", 11), ("b", 22), ("c", 33)):
+        (docs / f"{name}.txt").write_text(f"The {name} shaft turns at {rpm} rpm.")
+    index = Index("plant", settings)
+    index.add([docs])
+    (docs / "a.txt").write_text("The a shaft turns at 12 rpm now.")
+    (docs / "b.txt").write_bytes((docs / "c.txt").read_bytes())
+    (docs / "d.txt").write_bytes((docs / "c.txt").read_bytes())
+    report = status(index.add([docs]))
+    assert (report["a.txt"], report["b.txt"], report["c.txt"], report["d.txt"]) == ("updated", "updated", "unchanged", "added")
+    assert {Path(d["path"]).name for d in index.documents()} == {"a.txt", "b.txt", "c.txt", "d.txt", "pump.txt", "fan.md"}
+    assert "12 rpm now" in found(settings, "a shaft turns 12 rpm")[0]
+    assert index.verify() == [] and index.manifest.dead_versions("plant") == []
+
+
 def test_the_same_bytes_in_two_places_are_one_version(settings: Settings, docs: Path) -> None:
     (docs / "copy.txt").write_text(TEXT)
     index = Index("plant", settings)
