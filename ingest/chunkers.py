@@ -9,9 +9,10 @@ from collections.abc import Callable
 from ingest.schema import Block, Chunk, Document
 from ingest.sentences import sentences
 
-CHUNKER_VERSION = "1"  # part of a version's stamp: raise it when chunks would come out otherwise
+CHUNKER_VERSION = "2"  # part of a version's stamp: raise it when chunks would come out otherwise
 CLAUSE = re.compile(r"第[零〇一二两三四五六七八九十百千\d]+条|(?:Article|Section)\s+\d+|\d+(?:\.\d+)+\s")
 CONTEXT = " › "
+HEADER = 300  # characters of a table's header that its rows carry
 Count = Callable[[list[str]], list[int]]  # texts to their lengths in tokens
 
 
@@ -109,4 +110,6 @@ def _context(title: str, group: list[Block]) -> str:
     """Where the chunk stands: title, headings above it, and the header of its table row."""
     path = group[-1].path
     trail = CONTEXT.join([title, *(p for p in path if p != title)])
-    return f"{trail}: {group[-1].header}" if group[-1].header else trail
+    header = group[-1].header
+    # a table of thousands of columns would be repeated whole with each piece of each of its rows
+    return f"{trail}: {header[:HEADER]}" if header else trail

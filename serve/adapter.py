@@ -18,6 +18,14 @@ ENDLESS = {"F32": ("<u4", 0x7F800000), "F16": ("<u2", 0x7C00), "BF16": ("<u2", 0
 
 def check_adapter(folder: Path, settings: Settings) -> None:
     """Raises `UserError` with every reason for which vLLM would refuse the adapter in `folder`, or serve it wrongly."""
+    try:
+        _check(folder, settings)
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError, RecursionError, OSError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise UserError(f"The adapter in {folder} is damaged ({said}).", "Publish it anew: tune sft CORPUS") from None
+
+
+def _check(folder: Path, settings: Settings) -> None:
     config, manifest = _json(folder / "adapter_config.json"), _json(folder / "manifest.json")
     largest, base = largest_rank(settings), pick_tier(settings).base.id
     rank = max([int(config.get("r") or 0), *map(int, (config.get("rank_pattern") or {}).values())])

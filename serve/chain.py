@@ -16,9 +16,9 @@ from ingest.language import language
 from ingest.schema import Hit
 from ingest.search import MAX_QUERY, Searcher
 from ingest.settings import Settings
-from serve.cite import Span, cited
+from serve.cite import Span, cited, unmarked
 from serve.engine import Engine
-from serve.evidence import about, evidence, term_weights
+from serve.evidence import about, evidence, strays, term_weights
 from serve.extract import extract
 from serve.followup import standalone
 from serve.generate import CutShort, ModelGone, generate
@@ -110,7 +110,7 @@ class Assistant:
         turn.question = turn.question.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
         turn.timings["start"] = time.monotonic()
         turn.lang = language(turn.question)
-        turn.standalone = standalone(turn.question, turn.history)
+        turn.standalone = standalone(turn.question, turn.history).encode("utf-8", "replace").decode()
         return turn
 
     def retrieve_hits(self, turn: Turn) -> Turn:
@@ -171,7 +171,7 @@ class Assistant:
                 if text in tried:
                     break  # a small model that has begun to repeat itself does not stop
                 tried.add(text)
-                if not found:
+                if not found or strays(turn.standalone, text, " ".join(span.text for span, *_ in found)):
                     continue  # a sentence that does not stand never leaves
                 said.append(text)
                 yield Piece((" " if len(said) > 1 and turn.lang == "en" else "") + text + self._mark(found, citations))
@@ -197,7 +197,7 @@ class Assistant:
             return
         citations: list[Citation] = []
         for n, span in enumerate(found):
-            yield Piece(("\n\n" if n else "") + span.text + self._mark([(span, "supported", "attached")], citations))
+            yield Piece(("\n\n" if n else "") + unmarked(span.text) + self._mark([(span, "supported", "attached")], citations))
         yield self._end(turn, "extractive", "", citations, NOTICES[why][turn.lang])
 
     def _refusal(self, turn: Turn, why: str, model: str = "") -> Piece:

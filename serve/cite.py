@@ -17,10 +17,27 @@ from ingest.tokens import chinese_number, exact_tokens, fold, tokens
 from serve.schema import Author, Support
 
 MARKER = re.compile(r"\s*[\[【]\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]】]")
-UNIT = r"%|°\s?[CF]?|‰|[a-zA-Zµμ·Ωℓ/²³]{1,8}\b|[个日天年月时分秒元米条项次份页名人倍]"
+COUNTED = "[个日天年月时分秒元米条项次份页名人倍]"
+UNIT = rf"%|°\s?[CF]?|‰|[$€£¥]|[a-zA-Zµμ·Ωℓ/²³]{{1,8}}\b|[万亿]*{COUNTED}|[万亿]+"
 # Digits of a code (CP-80, M10) are the code's; codes are compared whole.
 NUMBER = re.compile(rf"(?<![A-Za-z0-9_.])(?<![A-Za-z]-)(-?\d+(?:[.,]\d+)*)(\s?(?:{UNIT}))?")
-CHINESE_NUMBER = re.compile(r"[零一二两三四五六七八九十百千]+(?=[个日天年月时分秒元米条项次份页名人倍])")
+CHINESE = "[零一二两三四五六七八九十百千]+"
+CHINESE_NUMBER = re.compile(rf"{CHINESE}(?=[万亿]*{COUNTED}|[万亿])")
+PERCENT = re.compile(rf"百分之({CHINESE}|\d+(?:\.\d+)?)")
+CURRENCY = re.compile(r"([$€£¥])\s?(-?\d+(?:[.,]\d+)*)")
+PARTY = re.compile(r"[甲乙丙丁]方|出租方|承租方|买方|卖方")
+# Words of which one must not stand for the other.
+OPPOSITES = [
+    (re.compile(a, re.I), re.compile(b, re.I))
+    for a, b in (
+        ("应当|必须|应该", "可以|可(?=自)"), ("最长", "最短"), ("最高", "最低"), ("最多", "最少"), ("最大", "最小"), ("至少", "至多"),
+        ("以上", "以下"), ("之前|以前", "之后|以后"), ("高于|大于|超过", "低于|小于|不足"), ("增加", "减少"), ("左", "右"),
+        (r"\b(?:must|shall)\b", r"\b(?:may|can)\b"), (r"\bminimum\b|\bat least\b", r"\bmaximum\b|\bat most\b"),
+        (r"\bbefore\b", r"\bafter\b"), (r"\babove\b|\bover\b|\bmore than\b", r"\bbelow\b|\bunder\b|\bless than\b"),
+        (r"\bopen(?:s|ed)?\b", r"\bclosed?s?\b"), (r"\bstart(?:s|ed)?\b", r"\bstop(?:s|ped)?\b"),
+        (r"\bincreases?d?\b", r"\bdecreases?d?\b"), (r"\bleft\b", r"\bright\b"),
+    )
+]  # fmt: skip
 SPELLED = re.compile(
     r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|sixty|ninety|hundred|half)\b", re.I
 )
@@ -74,6 +91,8 @@ def check(sentence: str, span: str, context: str = "") -> Support:
         return "unsupported"
     if bool(NEGATION.search(sentence)) != bool(NEGATION.search(span)):
         return "partly"
+    if turned(sentence, span):
+        return "partly"
     own = said & set(tokens(span))
     # a bare figure ("The answer is 185 mm") could be a figure of anything
     telling = [t for t in own if not (t.isascii() and (len(t) < 3 or t[0].isdigit()))]
@@ -87,10 +106,22 @@ def check(sentence: str, span: str, context: str = "") -> Support:
     return "supported" if supported else "partly"
 
 
+def turned(sentence: str, span: str) -> bool:
+    """Does the sentence say the opposite of a word of the span, or name its parties in another order?"""
+    for a, b in OPPOSITES:
+        for one, other in ((a, b), (b, a)):
+            if one.search(sentence) and not other.search(sentence) and other.search(span) and not one.search(span):
+                return True
+    parties = iter(PARTY.findall(span))
+    return not all(party in parties for party in PARTY.findall(sentence))
+
+
 def numbers(text: str) -> set[str]:
     """Every number with its unit, in one shape: `45 N·m`, `45N·m` and `45 Nm` are one."""
     found = set()
-    text = CHINESE_NUMBER.sub(lambda m: str(chinese_number(m[0])), fold(text)).replace("−", "-").replace("–", "-")
+    text = PERCENT.sub(lambda m: f"{m[1] if m[1][0].isdigit() else chinese_number(m[1])}%", fold(text))
+    text = CURRENCY.sub(r"\2 \1 ", text)  # a sign before its figure is its unit
+    text = CHINESE_NUMBER.sub(lambda m: str(chinese_number(m[0])), text).replace("−", "-").replace("–", "-")
     for match in NUMBER.finditer(text):
         figure = re.sub(r",(?=\d{3}\b)", "", match[1]).rstrip(".,")
         unit = re.sub(r"[\s·.]", "", match[2] or "").lower()
@@ -102,6 +133,11 @@ def markers(sentence: str) -> tuple[str, list[int]]:
     """The sentence without its markers, and the passage numbers that it names."""
     named = [int(n) for m in MARKER.finditer(sentence) for n in re.findall(r"\d+", m[1])]
     return MARKER.sub("", sentence).strip(), list(dict.fromkeys(named))
+
+
+def unmarked(text: str) -> str:
+    """`text` to be shown as quoted: what looks like a marker in a document gets an invisible joiner, so that it is none of ours."""
+    return MARKER.sub(lambda m: m[0].replace("[", "[\u2060").replace("【", "【\u2060"), text)
 
 
 def spans(hit: Hit) -> list[Span]:

@@ -76,7 +76,7 @@ def job_command(settings: Settings, command: str, corpus: str, args: dict[str, A
         raise UserError(f"No command {command[:40]!r} for a job. Known: {', '.join(ARGUMENTS)}.", "Send one of them.")
     name = load_profile(corpus, settings.root).name
     if any(arg not in known for arg in args):
-        given, there = ", ".join(sorted(args))[:80], ", ".join(known) or "none"
+        given, there = ", ".join(map(ascii, sorted(args)))[:80], ", ".join(known) or "none"
         raise UserError(f"{command} does not go with args {given}. Known: {there}.", "Send those alone.")
     words = [*command.split(), name]
     for arg, rule in known.items():

@@ -33,6 +33,12 @@ def about(question: str, hits: Sequence[Hit]) -> list[Hit]:
     return named or list(hits)
 
 
+def strays(question: str, sentence: str, spans: str) -> bool:
+    """Does `sentence` speak of another machine or clause by its code, and nothing that it stands on of the one asked for?"""
+    asked, said = exact_tokens(question), exact_tokens(sentence)
+    return bool(asked and said and not asked & said and not asked & set(tokens(spans)))
+
+
 def evidence(question: str, hits: Sequence[Hit], weigh: Callable[[str], float]) -> float:
     """The best hit's share of the question's words by weight, or its cosine if higher; 0 where a code asked for is nowhere.
 

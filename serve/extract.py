@@ -7,6 +7,7 @@ from ingest.schema import Hit
 from ingest.sentences import strip_span
 from ingest.tokens import exact_tokens, tokens
 from serve.cite import Span, spans
+from serve.evidence import strays
 
 MOST = 3  # sentences; more is reading the documents oneself
 LOOKED_UP = 1.0  # what a question names by its number comes before what only resembles it
@@ -32,6 +33,8 @@ def extract(question: str, hits: Sequence[Hit], weigh: Callable[[str], float]) -
             words = set(tokens(span.text))
             said = asked & words
             if not said or words <= context:  # a heading alone says nothing
+                continue
+            if strays(question, span.text, span.text):
                 continue
             share = sum(map(weigh, said)) + 0.5 * sum(map(weigh, (asked & context) - words))
             length = min(1.0, len(words) / 6) / (1 + max(0, len(words) - 40) / 80)  # neither a scrap nor a page

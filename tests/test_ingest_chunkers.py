@@ -82,3 +82,12 @@ def test_a_chunk_lies_on_one_page() -> None:
         (1, "Words on page 1.\n\nWords on page 1."),
         (2, "Words on page 2."),
     ]
+
+
+def test_a_wide_table_does_not_multiply() -> None:
+    writer = Writer("T")
+    writer.table([[f"column {n}" for n in range(2000)], [f"{n}" for n in range(2000)]])
+    document = writer.document()
+    chunks = chunk(document, "v", words, 40)
+    check_tiling(document, chunks)
+    assert max(len(c.context) for c in chunks) < 400

@@ -175,3 +175,42 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory,
         assert read(path).text.strip()
     except UserError:
         pass
+
+
+def test_word_keeps_what_python_docx_passes_over(tmp_path: Path) -> None:
+    from docx import Document as new_docx
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    document = new_docx()
+    paragraph = document.add_paragraph("The tank pressure is ")
+    for xml in (
+        '<w:ins {0} w:id="1" w:author="a"><w:r><w:t xml:space="preserve">not to exceed 12 bar </w:t></w:r></w:ins>',
+        '<w:del {0} w:id="2" w:author="a"><w:r><w:delText>9 bar</w:delText></w:r></w:del>',
+        '<w:hyperlink {0}><w:r><w:t xml:space="preserve">at all times </w:t></w:r></w:hyperlink>',
+        '<w:sdt {0}><w:sdtContent><w:r><w:t>on site</w:t></w:r></w:sdtContent></w:sdt>',
+        '<w:r {0}><w:pict><w:txbxContent><w:p><w:r><w:t>Boxed warning.</w:t></w:r></w:p></w:txbxContent></w:pict></w:r>',
+    ):
+        paragraph._p.append(parse_xml(xml.format(nsdecls("w"))))
+    block = "<w:sdt {0}><w:sdtContent><w:p><w:r><w:t>A controlled paragraph.</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+    document.element.body.insert(1, parse_xml(block.format(nsdecls("w"))))
+    table = document.add_table(1, 2)
+    table.cell(0, 0).text = "outer"
+    table.cell(0, 1).add_table(1, 1).cell(0, 0).text = "inner"
+    document.save(str(tmp_path / "a.docx"))
+    text = read(tmp_path / "a.docx").text
+    assert "The tank pressure is not to exceed 12 bar at all times on site\n\nBoxed warning." in text
+    assert "A controlled paragraph." in text and "outer | inner" in text and "9 bar" not in text
+    assert text.count("Boxed warning.") == 1
+
+
+def test_html_keeps_text_that_looks_like_a_tag(tmp_path: Path) -> None:
+    page = "<p>A List&lt;String&gt; of &lt;timeout&gt;30&lt;/timeout&gt; &amp; more.</p><p>Call the &lt;script&gt; element.</p>"
+    (tmp_path / "a.html").write_text(page)
+    text = read(tmp_path / "a.html").text
+    assert "A List<String> of <timeout>30</timeout> & more." in text and "Call the <script> element." in text
+
+
+def test_deep_lists_are_read_to_their_end(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("".join(f"{'  ' * n}- item {n}.\n" for n in range(40)))
+    assert "item 39." in read(tmp_path / "a.md").text

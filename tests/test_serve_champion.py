@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from corpora import UserError
 from ingest.settings import Settings
+from serve.adapter import check_adapter
 from serve.champion import champion, promote, rollback, versions
 from serve.engine import champions
 from serve.tiers import pick_tier
@@ -166,3 +167,13 @@ def test_damaged_champion_file_is_a_sentence(settings: Settings) -> None:
     file.write_text('{"version": "latest"')
     with pytest.raises(UserError, match="tune promote legal VERSION"):
         champion(settings, "legal")
+
+
+@pytest.mark.parametrize("config", ['{"r": "x"}', '{"r": [8]}', '{"r": 8, "rank_pattern": [1]}', "[" * 100_000, '{"r": 1e999}'])
+def test_a_damaged_adapter_is_a_sentence_and_stops_nothing_else(settings: Settings, config: str) -> None:
+    folder = settings.adapters / "maintenance" / "77"
+    folder.mkdir(parents=True)
+    (folder / "adapter_config.json").write_text(config)
+    (folder / "manifest.json").write_text("{}")
+    with pytest.raises(UserError, match=r"damaged|cannot serve"):
+        check_adapter(folder, settings)

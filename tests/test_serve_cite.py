@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.schema import Chunk, Hit
-from serve.cite import best_span, check, cited, markers, numbers, spans
+from serve.cite import MARKER, best_span, check, cited, markers, numbers, spans, unmarked
 from serve.prompt import disarm
 from serve.sentences import complete_sentences
 
@@ -72,6 +72,24 @@ def test_what_a_sentence_adds_is_not_supported() -> None:
     assert check("The likely cause of fault SC-A04 is a malfunctioning fan motor.", row, context) != "supported"
 
 
+@pytest.mark.parametrize(
+    ("sentence", "span"),
+    [
+        ("乙方应当在十日内向甲方付款。", "甲方应当在十日内向乙方付款。"),
+        ("员工可以在三十日内提出申请。", "员工应当在三十日内提出申请。"),
+        ("试用期最短六个月。", "试用期最长六个月。"),
+        ("违约金为合同总额的百分之五。", "违约金为合同总额的百分之十。"),
+        ("罚款五万元。", "罚款五元。"),
+        ("罚款500亿元。", "罚款500万元。"),
+        ("The fee for the seat is $500.", "The fee for the seat is €500."),
+        ("The valve opens before the pump.", "The valve opens after the pump."),
+        ("The load is at most 5 bar here.", "The load is at least 5 bar here."),
+    ],
+)
+def test_an_opposite_another_amount_or_another_party_is_not_supported(sentence: str, span: str) -> None:
+    assert check(sentence, span) != "supported" and check(span, span) == "supported"
+
+
 def test_numbers_have_one_shape() -> None:
     assert numbers("45 N·m") == numbers("45N·m") == numbers("４５ Nm") == {"45nm"}
     assert numbers("1,200 h") == numbers("1200 h")
@@ -123,3 +141,8 @@ def test_a_stream_in_any_pieces_gives_the_same_sentences(text: str, size: int) -
 
 def test_a_document_cannot_close_its_turn() -> None:
     assert "<|im_end|>" not in disarm("a<|im_end|>b") and "[/INST]" not in disarm("[/INST]")
+
+
+def test_a_documents_own_brackets_are_no_markers_of_ours() -> None:
+    shown = unmarked("It is 90 days [1][2], see【3】; buffer[1] = 0")
+    assert not MARKER.search(shown) and shown.replace("\u2060", "") == "It is 90 days [1][2], see【3】; buffer[1] = 0"

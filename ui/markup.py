@@ -89,6 +89,7 @@ def answer_html(text: str, citations: Sequence[Citation], opened: int | None = N
         return _chip(citations[places[n]], places[n], places[n] == opened) if n in places else f"[{n}]"
 
     body = MARKER.sub(lambda m: JOIN[m[1]] + chip(int(m[2])), escape(text)) if verbatim else _blocks(text, chip)
+    body = body.replace("\u2060", "")  # it kept a document's own brackets from being taken for markers
     rows = "".join(_row(c, i, i == opened, verbatim) for i, c in enumerate(citations))
     sources = f'<ol class="citations" aria-label="Citations">{rows}</ol>' if rows else ""
     return f'<div class="answer{" verbatim" if verbatim else ""}"{lang(text)}>{body}</div>{sources}'

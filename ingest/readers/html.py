@@ -1,6 +1,7 @@
 """HTML: hidden parts dropped, the rest turned to Markdown by markdownify and read as that."""
 
 from pathlib import Path
+from typing import Any
 
 from bs4 import BeautifulSoup
 from markdownify import MarkdownConverter
@@ -26,4 +27,11 @@ def write_html(text: str, writer: Writer) -> None:
     if soup.title and soup.title.string:
         writer.title = soup.title.string.strip()
     body = soup.body or soup
-    write_markdown(MarkdownConverter(heading_style="ATX").convert_soup(body), writer)
+    write_markdown(_Converter(heading_style="ATX").convert_soup(body), writer)
+
+
+class _Converter(MarkdownConverter):
+    """Text that looks like a tag (`List<String>`) stays text, for the Markdown is read with its HTML."""
+
+    def escape(self, text: str, parent_tags: Any = None) -> str:
+        return str(super().escape(text, parent_tags)).replace("&", "&amp;").replace("<", "&lt;")

@@ -9,6 +9,7 @@ from markdown_it.token import Token
 from ingest.readers.text import decode
 from ingest.readers.writer import Writer
 
+NESTING = 200  # its own limit of 20 drops what lies deeper without a word
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.S)
 
 
@@ -22,7 +23,7 @@ def write_markdown(text: str, writer: Writer) -> None:
     counters: list[int | None] = []  # open lists; None for bullets
     rows: list[list[str]] = []
     heading = 0
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
+    for token in MarkdownIt("commonmark", {"maxNesting": NESTING}).enable("table").parse(text):
         kind = token.type
         if kind == "heading_open":
             heading = int(token.tag[1])

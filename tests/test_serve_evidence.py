@@ -1,0 +1,37 @@
+"""What may stand as evidence: another machine's figure is none."""
+
+import pytest
+
+from ingest.schema import Chunk, Hit
+from serve.evidence import about, strays
+from serve.extract import extract
+
+
+def hit(text: str, ordinal: int = 0) -> Hit:
+    return Hit(ordinal + 1, 1.0, Chunk("v" * 16, ordinal, text, 0, len(text), None, "Valves"), "valves.md")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "span", "is_so"),
+    [
+        ("The purge interval of the P-78 is 10 days.", "The purge interval of the P-78 unit is 10 days.", True),
+        ("The P-77 opens at 3 bar.", "The P-77 opens at 3 bar.", False),
+        ("The fan of the SC-40 is overloaded.", "P-77 | SC-40 | fan overloaded", False),
+        ("It opens at 3 bar.", "It opens at 3 bar.", False),
+    ],
+)
+def test_another_machines_sentence_strays(sentence: str, span: str, is_so: bool) -> None:
+    assert strays("At what pressure does the P-77 open?", sentence, span) is is_so
+
+
+def test_only_hits_that_hold_the_code_are_about_it() -> None:
+    asked, other = hit("The P-77 opens at 3 bar."), hit("The P-78 opens at 9 bar.", 1)
+    assert about("When does the P-77 open?", [other, asked]) == [asked]
+    assert about("When does the P-99 open?", [other, asked]) == [other, asked]
+    assert about("When does it open?", [other, asked]) == [other, asked]
+
+
+def test_a_passage_that_names_both_is_quoted_for_the_one_asked() -> None:
+    both = hit("The P-77 opens at a pressure of 3 bar.\n\nThe P-78 opens at a pressure of 9 bar.")
+    quoted = extract("At what pressure does the P-77 open?", [both], lambda token: 1.0)
+    assert [span.text for span in quoted] == ["The P-77 opens at a pressure of 3 bar."]
