@@ -204,8 +204,15 @@ def verify(args: Namespace) -> int:
         console.print_json(found)
     for name, wrong in found.items() if not args.json else ():
         print(f"{name}: manifest, vectors and keywords agree." if not wrong else
-              f"{name}: {'; '.join(wrong)}. Mend it: ingest rebuild {name}")  # fmt: skip
+              f"{name}: {'; '.join(wrong)}. Mend it: {cure(name, wrong)}")  # fmt: skip
     return console.SOME_FAILED if any(found.values()) else console.DONE
+
+
+def cure(name: str, wrong: list[str]) -> str:
+    """The command that mends what `verify` found: originals come from their files alone."""
+    lost = [sentence for sentence in wrong if "original" in sentence]
+    commands = [f"ingest add {name} PATH of the files"] * bool(lost) + [f"ingest rebuild {name}"] * (len(wrong) > len(lost))
+    return ", then ".join(commands)
 
 
 def rebuild(args: Namespace) -> int:
@@ -238,10 +245,12 @@ def init(args: Namespace) -> int:
     if args.corpus in profile_names(settings.root):
         raise UserError(f"There is a corpus {args.corpus} already.", f"Add to it: ingest add {args.corpus} PATH")
     file = settings.root / "corpora" / args.corpus / "profile.yaml"
-    file.parent.mkdir(parents=True)
-    file.write_text(
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name("profile.yaml.part")
+    part.write_text(
         PROFILE.format(name=args.corpus, title=args.corpus.replace("-", " ").capitalize()), encoding="utf-8"
     )
+    part.replace(file)
     if args.json:
         console.print_json({"profile": str(file)})
     else:

@@ -8,6 +8,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from threading import Timer
 from typing import Any
 
@@ -22,6 +23,9 @@ DONE, SOME_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 def run(parser: ArgumentParser, argv: Sequence[str] | None = None) -> int:
     """Parse, call `args.run(args)`, and return its exit code; a person's mistake becomes one sentence on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that this terminal cannot show is no reason to stop
     args: Namespace = parser.parse_args(argv)
     try:
         return int(args.run(args) or DONE)
@@ -35,13 +39,22 @@ def run(parser: ArgumentParser, argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
     except OSError as error:
-        if error.errno not in (*DISK, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR):
+        if error.errno not in (*DISK, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR):
             raise
         print(f"{parser.prog}: {disk_sentence(error)}", file=sys.stderr)
     except sqlite3.OperationalError as error:
         if not any(word in str(error) for word in ("full", "disk I/O", "readonly", "unable to open")):
             raise
         print(f"{parser.prog}: {disk_sentence(error)}", file=sys.stderr)
+    except sqlite3.DatabaseError as error:
+        if not any(word in str(error) for word in ("malformed", "not a database")):
+            raise
+        print(f"{parser.prog}: A database in LECTERN_HOME is damaged ({error}). Put back a copy of it; or move it away and add "
+              "the documents again, whose originals are in files/.", file=sys.stderr)  # fmt: skip
+    except UnicodeEncodeError:
+        if not any("\ud800" <= c <= "\udfff" for word in (sys.argv[1:] if argv is None else argv) for c in word):
+            raise
+        print(f"{parser.prog}: What was typed is no UTF-8. Set the terminal to UTF-8 and type it again.", file=sys.stderr)
     except ValidationError as error:
         wrong = "; ".join(f"LECTERN_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors() if e["loc"])
         if error.title != "Settings":

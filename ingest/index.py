@@ -180,7 +180,7 @@ class Index:
                 db.execute("UPDATE corpora SET id = ?, generation = generation + 1 WHERE name = ?", (new, self.corpus))
                 self.manifest.restamp(self.corpus, self.stamp)
             Vectors(client, old).drop()
-            Keywords(self.settings.root / "keywords" / old).drop()
+            Keywords.drop(self.settings.root / "keywords" / old)
             return done
 
     # the steps of add
@@ -210,12 +210,14 @@ class Index:
             place = self.manifest.place_of(self.corpus, shown)
             was = self.manifest.version(place["version"]) if place else None
             same_parse = was is not None and was["parse"] == self.parse
-            if place and same_parse and (place["size"], place["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
+            unchanged = place and (place["size"], place["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns)
+            if place and same_parse and unchanged and self.manifest.original(place["version"]):
                 return FileReport(shown, "unchanged")
             sha256 = _sha256(source.path)
             version = hashlib.sha256(f"{self.corpus}\n{sha256}\n{self.parse}".encode()).hexdigest()[:16]
             known = self.manifest.version(version)
             if known and known["live"]:
+                self._keep_original(source.path, sha256)
                 # What this retires is swept when `add` is through: a sweep now would take what is parsed and not yet live.
                 self.manifest.place(self.corpus, shown, source.name, version, stat.st_size, stat.st_mtime_ns)
                 same = place is not None and place["version"] == version

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tantivy
 
+from corpora import UserError
 from ingest.schema import Chunk
 from ingest.tokens import exact_tokens, tokens
 
@@ -29,7 +30,13 @@ class Keywords:
             .add_text_field("exact", tokenizer_name="raw", index_option="basic")
             .build()
         )
-        self.index = tantivy.Index(schema, path=str(folder))
+        try:
+            self.index = tantivy.Index(schema, path=str(folder))
+        except (ValueError, OSError) as error:
+            if any(words in str(error) for words in ("No space left", "Read-only", "Permission denied")):
+                raise
+            raise UserError(f"The keyword index in {folder} is damaged ({' '.join(str(error).split())[:160]}).",
+                            "Make it anew: ingest rebuild") from None  # fmt: skip
         self.schema = schema
 
     def write(self, add: Iterable[Chunk] = (), remove_versions: Sequence[str] = ()) -> None:
@@ -90,8 +97,10 @@ class Keywords:
     def reload(self) -> None:
         self.index.reload()
 
-    def drop(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+    @staticmethod
+    def drop(folder: Path) -> None:
+        """Remove the index in `folder`, also one that is too damaged to be opened."""
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _head(chunk: Chunk) -> str:

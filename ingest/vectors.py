@@ -50,7 +50,13 @@ def open_chroma(settings: Settings) -> Iterator["ClientAPI"]:
             raise gone from None
         return
     with lock(settings.run / "chroma.lock", "The vector index", wait=20):
-        yield chromadb.PersistentClient(path=str(settings.root / "chroma"), settings=quiet)
+        try:
+            yield chromadb.PersistentClient(path=str(settings.root / "chroma"), settings=quiet)
+        except chromadb.errors.InternalError as error:
+            if not any(words in str(error) for words in ("malformed", "not a database")):
+                raise
+            raise UserError(f"The vector index is damaged ({' '.join(str(error).split())[:160]}).",
+                            f"Remove {settings.root / 'chroma'}, then: ingest rebuild") from None  # fmt: skip
 
 
 class Vectors:

@@ -35,9 +35,9 @@ class ChatRequest(BaseModel):
 
     model: str
     messages: list[Message] = Field(min_length=1, max_length=MAX_TURNS)
-    stream: bool = False
-    max_tokens: int | None = Field(None, ge=1, le=4096)
-    max_completion_tokens: int | None = Field(None, ge=1, le=4096)
+    stream: bool | None = None
+    max_tokens: int | None = Field(None, ge=1)  # the profile's own limit stands where this is higher
+    max_completion_tokens: int | None = Field(None, ge=1)
     n: Literal[1] | None = None
 
     @property

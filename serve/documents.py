@@ -8,6 +8,7 @@ from tempfile import NamedTemporaryFile
 from typing import BinaryIO
 
 from corpora import UserError, load_profile
+from ingest.manifest import Manifest
 from ingest.readers import READERS, readable
 from ingest.settings import Settings
 
@@ -53,6 +54,16 @@ def forget_uploads(settings: Settings, corpus: str, paths: list[str]) -> None:
     for path in map(Path, paths):
         if path.parent == folder:
             path.unlink(missing_ok=True)
+
+
+def forget_unread(settings: Settings, corpus: str, paths: list[str]) -> None:
+    """Delete the uploads among `paths` that no document came of: they would fail again whenever the corpus is indexed."""
+    manifest = Manifest(settings.root)
+    try:
+        kept = {row["path"] for row in manifest.documents(corpus)}
+    finally:
+        manifest.close()
+    forget_uploads(settings, corpus, [path for path in paths if path not in kept])
 
 
 def indexed_paths(settings: Settings, corpus: str) -> list[Path]:

@@ -31,6 +31,14 @@ def models(shared: Shared) -> dict[str, Any]:
     return {"object": "list", "data": shared.models()}
 
 
+@router.get("/models/{model}")
+def model(model: str, shared: Shared) -> dict[str, Any]:
+    found = next((entry for entry in shared.models() if entry["id"] == model), None)
+    if found is None:
+        raise HTTPException(404, f"No model {model[:60]!r}. See: GET /v1/models")
+    return found
+
+
 @router.post("/chat/completions", response_class=Response)
 async def chat_completions(request: Request, shared: Shared, key: Key) -> Response:
     """`model` = a corpus: a cited answer. `model` = the base or an adapter: vLLM's own answer, byte for byte."""

@@ -11,8 +11,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from ingest.console import SOME_FAILED
 from ingest.locks import lock
 from ingest.settings import Settings
+from serve.documents import forget_unread
 from serve.journal import Journal
 from serve.schema import Job
 
@@ -68,6 +70,8 @@ class Worker:
             if reason:
                 log.write(f"{reason}\n".encode())
         status = "cancelled" if reason else "done" if code == 0 else "failed"
+        if code == SOME_FAILED and job.command[:2] == ["ingest", "add"]:
+            forget_unread(self.settings, job.command[2], job.command[3:])
         self.journal.end_job(job.id, status, code)
 
     def _watch(self, job: Job, pid: int, stopping: Event) -> str:

@@ -122,3 +122,20 @@ def test_wrong_settings_are_a_sentence(indexed: Path, name: str, value: str, say
     env = {**environment(indexed), name: value}
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2 and says in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_name_too_long_for_the_file_system_is_a_sentence(tmp_path: Path) -> None:
+    done = run(tmp_path, "add", "legal", "a" * 300 + ".md")
+    assert done.returncode == 2 and "too long" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_words_that_are_no_utf8_are_a_sentence(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "serve", "key", "create", b"a\xff"], env=environment(tmp_path), cwd=ROOT,
+                          capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    assert done.returncode == 2 and "UTF-8" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_damaged_manifest_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "manifest.sqlite3").write_bytes(b"not a database at all" * 400)
+    done = run(tmp_path, "list")
+    assert done.returncode == 2 and "damaged" in done.stderr and "Traceback" not in done.stderr

@@ -1,6 +1,7 @@
 """The index on real Chroma, tantivy and SQLite: exactly once, old or new, nothing lost."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from corpora import UserError
+from ingest.cli import cure
 from ingest.index import Index
 from ingest.search import Searcher
 from ingest.settings import Settings
@@ -188,3 +190,24 @@ def test_verify_sees_a_lost_vector_a_lost_keyword_and_an_altered_original(settin
     original.write_text("altered")
     said = " ".join(index.verify())
     assert "vector" in said and "keyword" in said and "original" in said
+
+
+def test_a_lost_original_is_kept_again_by_adding_its_file(settings: Settings, docs: Path) -> None:
+    index = Index("plant", settings)
+    index.add([docs])
+    shutil.rmtree(settings.root / "files")
+    assert len(index.verify()) == 2 and all("original" in wrong for wrong in index.verify())
+    assert cure("plant", index.verify()) == "ingest add plant PATH of the files"
+    index.add([docs])
+    assert index.verify() == []
+
+
+def test_damaged_keywords_are_a_sentence_and_rebuild_mends_them(settings: Settings, docs: Path) -> None:
+    index = Index("plant", settings)
+    index.add([docs])
+    (meta,) = (settings.root / "keywords").glob("*/meta.json")
+    meta.write_bytes(b"\0garbage")
+    with pytest.raises(UserError, match=r"damaged.*ingest rebuild"):
+        found(settings, "coolant pump P7")
+    index.rebuild()
+    assert "P7" in found(settings, "coolant pump P7")[0] and index.verify() == []

@@ -492,6 +492,29 @@ def test_upload_of_an_unreadable_kind_is_refused(client: Any, settings: Settings
     assert not folder.exists() or not list(folder.iterdir())
 
 
+def test_a_model_is_retrieved_by_its_name(client: Any) -> None:
+    assert client.get("/v1/models/pumps").json()["id"] == "pumps"
+    assert client.get("/v1/models/nope").status_code == 404
+
+
+def test_the_stock_clients_defaults_are_taken(client: Any) -> None:
+    body = {"model": "pumps", "messages": [{"role": "user", "content": "Which torque do the flange bolts of the P-30 need?"}],
+            "stream": None, "max_tokens": 8192}  # fmt: skip
+    assert client.post("/v1/chat/completions", json=body).status_code == 200
+
+
+def test_an_upload_that_cannot_be_read_does_not_stay(client: Any, settings: Settings, journal: Journal) -> None:
+    sent = client.post("/v1/corpora/pumps/documents", files={"file": ("empty.md", b"")}).json()["job"]
+    stopping = Event()
+    worker = Thread(target=Worker(settings, journal).work, args=(stopping,))
+    worker.start()
+    events(client.get(f"/v1/jobs/{sent['id']}/events").text)
+    stopping.set()
+    worker.join(20)
+    assert client.get(f"/v1/jobs/{sent['id']}").json()["status"] == "failed"
+    assert not (settings.root / "uploads" / "pumps" / "empty.md").exists()
+
+
 # a citation opened
 
 
