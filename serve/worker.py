@@ -24,8 +24,8 @@ STOP_GRACE = 8.0  # the same where Lectern itself is being stopped
 TICK = 0.2
 
 
-def serve(settings: Settings) -> None:
-    """Run jobs until SIGTERM or SIGINT."""
+def serve(settings: Settings, patience: float = STOP_GRACE + 2) -> None:
+    """Run jobs until SIGTERM or SIGINT; wait `patience` seconds for a worker before this one to end."""
     stopping = Event()
     for number in (
         signal.SIGTERM,
@@ -33,7 +33,7 @@ def serve(settings: Settings) -> None:
     ):  # handlers also undo an inherited "ignore", which jobs would inherit in turn
         signal.signal(number, lambda *_: stopping.set())
     journal = Journal(settings.root)
-    with lock(settings.run / "worker.lock", "The queue of jobs", wait=STOP_GRACE + 2):
+    with lock(settings.run / "worker.lock", "The queue of jobs", wait=patience):
         Worker(settings, journal).work(stopping)
     journal.close()
 

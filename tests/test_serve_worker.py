@@ -113,8 +113,8 @@ def test_cancelled_job_ends_with_all_its_processes(
     assert log_of(settings, job.id).endswith("Cancelled.\n")
 
 
-def start_worker(settings: Settings, **options: object) -> "subprocess.Popen[bytes]":
-    code = "from ingest.settings import Settings; from serve.worker import serve; serve(Settings())"
+def start_worker(settings: Settings, patience: float = 10, **options: object) -> "subprocess.Popen[bytes]":
+    code = f"from ingest.settings import Settings; from serve.worker import serve; serve(Settings(), {patience})"
     env = {**os.environ, "LECTERN_HOME": str(settings.root)}
     return subprocess.Popen([sys.executable, "-c", code], env=env, **options)  # type: ignore[call-overload,no-any-return]
 
@@ -160,7 +160,7 @@ def test_second_worker_is_refused(settings: Settings, journal: Journal) -> None:
     job = journal.add_job(SLEEP)
     first = start_worker(settings)
     until(lambda: "up" in log_of(settings, job.id))
-    second = start_worker(settings, stderr=subprocess.PIPE)
+    second = start_worker(settings, patience=1, stderr=subprocess.PIPE)
     try:
         _, said = second.communicate(timeout=30)
         assert second.returncode != 0 and f"in use by process {first.pid}".encode() in said

@@ -13,11 +13,11 @@ CORPUS = "maintenance"
 
 @pytest.fixture(scope="module")
 def version(stack: Stack) -> int:
-    """A version trained for two short steps beside the running servers, by the commands a person types."""
+    """A version trained for one short step beside the running servers, by the commands a person types."""
     made = stack.command("tune", "data", CORPUS, "--rows", "8", "--json")
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["rows"] == 8
-    trained = stack.command("tune", "sft", CORPUS, "--max-steps", "2", "--rows", "2")
+    trained = stack.command("tune", "sft", CORPUS, "--max-steps", "1", "--rows", "2")
     assert trained.returncode == 0, trained.stdout + trained.stderr
     assert f"Next: tune promote {CORPUS}" in trained.stdout
     listed = json.loads(stack.command("tune", "ls", CORPUS, "--json").stdout)
