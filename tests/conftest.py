@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from ingest.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
+SERVE = [sys.executable, "-m", "serve"]
 OFFLINE = {"HF_HUB_OFFLINE": "1", "ANONYMIZED_TELEMETRY": "False", "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false"}
 os.environ.update(OFFLINE)
 # A shell that runs us in the background has Ctrl-C ignored, and so would everything that the tests start and interrupt.
@@ -92,27 +94,41 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The real `serve up` on free ports: Chroma, vLLM, gateway, worker and page over the small index."""
+@pytest.fixture(scope="session", autouse=True)
+def coming_up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Stack] | None]:
+    """The real `serve up`, begun at once beside the first tests where any test wants it: vLLM takes its time to load."""
+    if not any("stack" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        yield None
+        return
     home = tmp_path_factory.mktemp("stack")
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(bring_up, home)
+        yield coming
+        if coming.exception() is None:
+            subprocess.run([*SERVE, "down"], env=coming.result().env, cwd=ROOT, timeout=120, check=False, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def stack(coming_up: Future[Stack]) -> Stack:
+    """The real `serve up` on free ports: Chroma, vLLM, gateway, worker and page over the small index."""
+    return coming_up.result()
+
+
+def bring_up(home: Path) -> Stack:
     with cache_lock():
         copy(small_index(), home)
     api, chroma, vllm, page = free_ports(4)
     settings = Settings(home=home, api_port=api, chroma_port=chroma, vllm_port=vllm, page_port=page)
     ports = {"API": api, "CHROMA": chroma, "VLLM": vllm, "PAGE": page}
     env = environment(home) | {f"LECTERN_{name}_PORT": str(port) for name, port in ports.items()}
-    serve = [sys.executable, "-m", "serve"]
-    try:
-        started = subprocess.run([*serve, "up", "--detach"], env=env, cwd=ROOT, text=True, capture_output=True,
-                                 timeout=540, check=False)  # fmt: skip
-        if started.returncode or not (home / "run" / "ready").exists():
-            logs = "".join(f"\n--- {log.name}\n{log.read_text(errors='replace')[-1500:]}"
-                           for log in sorted((home / "run").glob("*.log")))  # fmt: skip
-            pytest.fail(f"serve up did not come up:\n{started.stdout}{started.stderr}{logs}", pytrace=False)
-        yield Stack(home, settings, (home / "local.key").read_text().strip(), env)
-    finally:
-        subprocess.run([*serve, "down"], env=env, cwd=ROOT, timeout=120, check=False, capture_output=True)
+    started = subprocess.run([*SERVE, "up", "--detach"], env=env, cwd=ROOT, text=True, capture_output=True,
+                             timeout=540, check=False)  # fmt: skip
+    if started.returncode or not (home / "run" / "ready").exists():
+        logs = "".join(f"\n--- {log.name}\n{log.read_text(errors='replace')[-1500:]}"
+                       for log in sorted((home / "run").glob("*.log")))  # fmt: skip
+        subprocess.run([*SERVE, "down"], env=env, cwd=ROOT, timeout=120, check=False, capture_output=True)
+        pytest.fail(f"serve up did not come up:\n{started.stdout}{started.stderr}{logs}", pytrace=False)
+    return Stack(home, settings, (home / "local.key").read_text().strip(), env)
 
 
 def environment(home: Path) -> dict[str, str]:
