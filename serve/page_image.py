@@ -14,6 +14,7 @@ MAX_SIDE = 2400  # pixels; a poster is drawn smaller, not refused
 YELLOW = (255, 233, 110)
 PADDING = 2  # pixels around a marked line
 LEAST = 12  # letters and digits that a part of a quote must have in one piece to be marked
+MOST_COMPARED = 40_000_000  # letters of a page times letters of a quote; about 0.7 s
 PDFIUM = Lock()  # PDFium serves one thread at a time
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 
@@ -83,6 +84,8 @@ def find(page: str, quote: str, nth: int = 0) -> list[tuple[int, int]]:
         at = later if later >= 0 else at
     if at >= 0:
         return [(at, at + len(quote))]
+    if len(page) * len(quote) > MOST_COMPARED:
+        return []  # the page is shown unmarked: comparing would hold up every other page for minutes
     matches = SequenceMatcher(None, page, quote, autojunk=False).get_matching_blocks()
     return [(m.a, m.a + m.size) for m in matches if m.size >= min(LEAST, len(quote))]
 
