@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+Ocr = Literal["auto", "always", "never"]
 BlockKind = Literal["heading", "paragraph", "row", "code"]
 
 
@@ -30,6 +31,8 @@ class Document:
     blocks: tuple[Block, ...]
     pages: int | None = None  # None where the format has none
     lang: str = "en"
+    tables: int = 0
+    notes: dict[str, int] = field(default_factory=dict)  # what was left out or read otherwise, and how often
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class FileReport:
     reason: str = ""
     pages: int | None = None
     chunks: int = 0
+    tables: int = 0
+    notes: dict[str, int] = field(default_factory=dict)
     seconds: float = field(default=0.0)
 
     def to_json(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from corpora import UserError
 from ingest.readers.writer import Writer
-from ingest.schema import Document
+from ingest.schema import Document, Ocr
 
 MAX_BYTES = 256 * 2**20  # one file; a larger one is listed as failed
 READER_VERSION = "2"  # part of a version's stamp: raise it when any reader's text changes
@@ -27,8 +27,11 @@ def readable(path: Path) -> bool:
     return path.suffix.lower() in READERS
 
 
-def read(path: Path) -> Document:
-    """Parse one file. Raises `UserError` with the reason when it cannot be read; nothing else, whatever the bytes."""
+def read(path: Path, ocr: Ocr = "auto") -> Document:
+    """Parse one file; `ocr` says when text is recognised in pictures.
+
+    Raises `UserError` with the reason when it cannot be read; nothing else, whatever the bytes.
+    """
     kind = READERS.get(path.suffix.lower())
     if kind is None:
         kinds = " ".join(sorted(READERS))
@@ -38,7 +41,7 @@ def read(path: Path) -> Document:
         raise UserError("The file is empty.", "Leave it out, or save it again from the program that made it.")
     if size > MAX_BYTES:
         raise UserError(f"The file is {size / 2**20:.0f} MiB, over the limit of {MAX_BYTES // 2**20}.", "Split it.")
-    writer = Writer(path.stem)
+    writer = Writer(path.stem, ocr)
     try:
         import_module(f"ingest.readers.{kind}").read(path, writer)
     except (UserError, OSError, MemoryError):

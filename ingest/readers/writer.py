@@ -1,9 +1,10 @@
 """Writer: how every reader builds a Document, so that offsets are right by construction."""
 
 import re
+from collections import Counter
 
 from ingest.language import language
-from ingest.schema import Block, BlockKind, Document
+from ingest.schema import Block, BlockKind, Document, Ocr
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufeff￾￿]")
 
@@ -11,13 +12,21 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufeff￾￿]")
 class Writer:
     """Append blocks in reading order; headings open sections, and a block belongs to the sections open above it."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, ocr: Ocr = "auto") -> None:
         self.title = title
+        self.ocr = ocr  # when a reader recognises text in pictures: where a page has no text, on every page, or never
         self.pages: int | None = None
+        self.tables = 0
+        self.notes: Counter[str] = Counter()
         self._text: list[str] = []
         self._length = 0
         self._blocks: list[Block] = []
         self._open: list[tuple[int, str]] = []
+
+    def note(self, what: str, count: int = 1) -> None:
+        """Say in the file's report what was left out or read otherwise: `note("hidden texts left out", 3)`."""
+        if count:
+            self.notes[what] += count
 
     def heading(self, level: int, text: str, page: int | None = None) -> None:
         """Open a section; it closes those of its level and deeper."""
@@ -33,19 +42,21 @@ class Writer:
         """One block a row, cells joined by ` | `; the first row is the header that each row carries."""
         rows = [[clean(cell).replace("\n", " ") for cell in row] for row in rows]
         rows = [row for row in rows if any(row)]
+        self.tables += bool(rows)
         header = " | ".join(rows[0]) if rows and has_header and len(rows) > 1 else ""
         for i, row in enumerate(rows):
             self._append("row", " | ".join(row), page, "" if i == 0 else header, gap="\n" if i else "\n\n")
 
-    def code(self, text: str, page: int | None = None, name: str = "", gap: str = "\n\n") -> None:
-        """A piece of source code, its indentation kept; `name` is what it defines."""
+    def code(self, text: str, page: int | None = None, name: str = "", header: str = "", gap: str = "\n\n") -> None:
+        """A piece of source code, its indentation kept; `name` is what it defines, `header` the imports that it uses."""
         text = CONTROL.sub("", text).rstrip()
         if text.strip():
-            self._append("code", text, page, name=name, gap=gap)
+            self._append("code", text, page, header, name, gap)
 
     def document(self) -> Document:
         text = "".join(self._text)
-        return Document(self.title, text, tuple(self._blocks), self.pages, language(text[:20_000]))
+        return Document(self.title, text, tuple(self._blocks), self.pages, language(text[:20_000]), self.tables,
+                        dict(self.notes))  # fmt: skip
 
     def _append(
         self, kind: BlockKind, text: str, page: int | None, header: str = "", name: str = "", gap: str = "\n\n"
