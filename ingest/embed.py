@@ -44,9 +44,32 @@ class Embedder:
         tokenizer.no_padding()
         return tokenizer
 
+    @cached_property
+    def window(self) -> int:
+        """Tokens the model reads at once, special ones included; what is over is cut unseen."""
+        for name, key in (("sentence_bert_config.json", "max_seq_length"), ("config.json", "max_position_embeddings")):
+            file = self.folder / name
+            if file.is_file() and (found := json.loads(file.read_text()).get(key)):
+                return int(found)
+        return 512
+
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text in this model's own vocabulary, without the special ones."""
-        return [len(e.ids) for e in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+        """Tokens of each text in this model's own vocabulary, without the special ones.
+
+        A word that the vocabulary gives up on is one token to the model; it is counted by its length, four characters a
+        token, so that no heap of letters without a blank passes for a short text.
+        """
+        unknown = self._unknown
+        return [
+            len(e.ids) if unknown not in e.ids else sum(
+                max(1, (b - a) // 4) if i == unknown else 1 for i, (a, b) in zip(e.ids, e.offsets, strict=True))
+            for e in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        ]  # fmt: skip
+
+    @cached_property
+    def _unknown(self) -> int | None:
+        found = (self.tokenizer.token_to_id(name) for name in ("[UNK]", "<unk>"))
+        return next((i for i in found if i is not None), None)
 
     @cached_property
     def model(self) -> "SentenceTransformer":

@@ -28,6 +28,7 @@ from ingest.sources import Source, expand, missing
 from ingest.vectors import Vectors, open_chroma
 
 TOKENS_VERSION = "1"  # part of a corpus's stamp: raise it when tokens() changes
+ROOM = 64  # tokens of the embedding model's window kept for a chunk's context
 GROUP = 512  # chunks embedded and committed together
 OnFile = Callable[[FileReport, int, int], None]  # report, files done, files in all
 
@@ -68,7 +69,8 @@ class Index:
     @property
     def parse(self) -> str:
         """The settings a version's chunks were made with."""
-        return f"reader {READER_VERSION}, chunker {CHUNKER_VERSION}, {self.profile.ingest.chunk_tokens} tokens of {self.embedder.name}"
+        rules = self.profile.ingest
+        return f"reader {READER_VERSION}, {rules.chunker} chunker {CHUNKER_VERSION}, {rules.chunk_tokens} tokens of {self.embedder.name}"
 
     def add(self, paths: Sequence[Path], prune: bool = False, on_file: OnFile | None = None) -> list[FileReport]:
         """Index files and folders; unchanged ones cost a look at their time stamps.
@@ -224,7 +226,8 @@ class Index:
                 return FileReport(shown, "unchanged" if same else "updated" if place else "added", pages=known["pages"],
                                   chunks=len(self.manifest.chunks(version)))  # fmt: skip
             document = read(source.path)
-            chunks = chunk(document, version, self.embedder.count, self.profile.ingest.chunk_tokens)
+            cap = min(self.profile.ingest.chunk_tokens, self.embedder.window - ROOM)
+            chunks = chunk(document, version, self.embedder.count, cap, self.profile.ingest.chunker, self.embedder.window)
             self._keep_original(source.path, sha256)
             self.manifest.add_version(
                 version, self.corpus, sha256, self.parse, source.path, stat.st_size, document, chunks

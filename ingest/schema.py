@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Ocr = Literal["auto", "always", "never"]
+Chunker = Literal["auto", "prose", "legal", "maintenance"]
 BlockKind = Literal["heading", "paragraph", "row", "code"]
 
 
@@ -11,7 +12,8 @@ BlockKind = Literal["heading", "paragraph", "row", "code"]
 class Block:
     """A piece of a document that a chunk should not cut: `text[start:end]`.
 
-    `path` is the trail of headings above it, `header` a table's header row where the block is one of its rows.
+    `path` is the trail of headings above it, `header` a table's header row where the block is one of its rows, or the imports
+    that a piece of code uses; `part` the paragraph (款) of a clause. A chunk ends where `path` changes, not where `part` does.
     """
 
     kind: BlockKind
@@ -20,6 +22,7 @@ class Block:
     page: int | None = None
     path: tuple[str, ...] = ()
     header: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

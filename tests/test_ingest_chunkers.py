@@ -10,7 +10,7 @@ from ingest.chunkers import chunk
 from ingest.embed import Embedder
 from ingest.readers import READERS, read
 from ingest.readers.writer import Writer
-from ingest.schema import Chunk, Document
+from ingest.schema import Chunk, Chunker, Document
 from tests.test_ingest_readers import SHIPPED
 
 
@@ -26,22 +26,25 @@ def check_tiling(document: Document, chunks: list[Chunk]) -> None:
         at = c.end
 
 
+NUMBERS = ["", "3.", "Article ", "Section 2.", "附件", "E0"]
 pieces = st.one_of(
     st.tuples(st.just("heading"), st.integers(1, 4), st.text(min_size=1, max_size=30)),
     st.tuples(st.just("paragraph"), st.text(max_size=400)),
     st.tuples(st.just("table"), st.lists(st.lists(st.text(max_size=20), min_size=2, max_size=2), max_size=5)),
     st.tuples(st.just("code"), st.text(max_size=200)),
+    st.tuples(st.just("paragraph"), st.builds("{}{} {}".format, st.sampled_from(NUMBERS), st.integers(1, 20), st.text(max_size=60))),
+    st.tuples(st.just("paragraph"), st.builds("第{}条{}".format, st.integers(1, 9), st.text(max_size=60))),
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(pieces, max_size=12), st.integers(3, 40))
-def test_any_document_is_tiled_by_its_chunks(parts: list[tuple[object, ...]], cap: int) -> None:
+@given(st.lists(pieces, max_size=12), st.integers(3, 40), st.sampled_from(["auto", "prose", "legal", "maintenance"]))
+def test_any_document_is_tiled_by_its_chunks(parts: list[tuple[object, ...]], cap: int, chunker: Chunker) -> None:
     writer = Writer("T")
     for kind, *arguments in parts:
         getattr(writer, str(kind))(*arguments)
     document = writer.document()
-    chunks = chunk(document, "v", words, cap)
+    chunks = chunk(document, "v", words, cap, chunker)
     check_tiling(document, chunks)
     assert all(n <= cap for n in words([c.text for c in chunks]))
 
@@ -50,9 +53,11 @@ def test_any_document_is_tiled_by_its_chunks(parts: list[tuple[object, ...]], ca
 def test_every_shipped_document_is_tiled_under_the_cap(path: Path, home: Path) -> None:
     embedder = Embedder(home / "models" / "all-MiniLM-L6-v2", ["en"])
     document = read(path)
-    chunks = chunk(document, "v", embedder.count, 160)
-    check_tiling(document, chunks)
-    assert max(embedder.count([c.text for c in chunks])) <= 160
+    for chunker in ("auto", "prose", "legal", "maintenance"):
+        chunks = chunk(document, "v", embedder.count, 160, chunker, embedder.window)
+        check_tiling(document, chunks)
+        assert max(embedder.count([c.text for c in chunks])) <= 160
+        assert max(embedder.count([f"{c.context}\n{c.text}" for c in chunks])) + 2 <= embedder.window, "cut unseen"
 
 
 def test_a_section_a_row_and_a_clause_begin_a_chunk() -> None:
@@ -60,17 +65,19 @@ def test_a_section_a_row_and_a_clause_begin_a_chunk() -> None:
     writer.heading(1, "1 General")
     writer.paragraph("第一条 甲。")
     writer.paragraph("第二条 乙。")
+    writer.paragraph("第三条 丙。")
     writer.heading(1, "2 Table")
     writer.table([["a", "b"], ["1", "2"], ["3", "4"]])
     chunks = chunk(writer.document(), "v", words, 100)
     assert [c.text.strip() for c in chunks] == [
         "1 General\n\n第一条 甲。",
         "第二条 乙。",
+        "第三条 丙。",
         "2 Table\n\na | b",
         "1 | 2",
         "3 | 4",
     ]
-    assert chunks[1].context == "Rules › 1 General"
+    assert chunks[1].context == "Rules › 1 General › 第二条"
     assert chunks[-1].context == "Rules › 2 Table: a | b"
 
 
