@@ -1,11 +1,16 @@
 """The command `ingest`.  Run: ingest add maintenance ~/manuals"""
 
+import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ingest import console
+
+if TYPE_CHECKING:
+    from ingest.index import Index
 
 PROFILE = """# {title}.  Try: ingest add {name} PATH, then: serve ask {name} "…"
 title: {title}
@@ -22,6 +27,10 @@ def make_parser() -> ArgumentParser:
     p.add_argument("corpus")
     p.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     p.add_argument("--prune", action="store_true", help="also remove documents whose files are gone from these folders")
+    p.add_argument("--watch", action="store_true", help="stay, and index every change of these folders until Ctrl-C")
+    p.add_argument("--redact", action="store_true", help="take personal data out first; the original is not kept")
+    p.add_argument("--ocr", choices=["auto", "always", "never"], default="auto", help="recognise text in pictures")
+    p.add_argument("--workers", type=int, default=0, metavar="N", help="files read at once (as many as processors, at most 8)")
     p.set_defaults(run=add)
 
     p = commands.add_parser("list", help="corpora, or the documents of one")
@@ -38,15 +47,20 @@ def make_parser() -> ArgumentParser:
     p.add_argument("corpus")
     p.add_argument("query")
     p.add_argument("-k", type=int, default=10, help="how many (10)")
+    p.add_argument("--document", action="append", default=[], metavar="NAME", dest="documents",
+                   help="of this document alone; may be given again")  # fmt: skip
     p.set_defaults(run=search)
 
     p = commands.add_parser("remove", help="take documents out of the index")
     p.add_argument("corpus")
     p.add_argument("documents", nargs="+", metavar="DOCUMENT")
+    p.add_argument("--erase", action="store_true",
+                   help="leave no trace: also out of conversations, feedback and freed space; names adapters trained on them")  # fmt: skip
     p.set_defaults(run=remove)
 
     p = commands.add_parser("verify", help="prove that manifest, vectors and keywords agree")
     p.add_argument("corpus", nargs="?")
+    p.add_argument("--fix", action="store_true", help="mend what can be mended from the manifest")
     p.set_defaults(run=verify)
 
     p = commands.add_parser("rebuild", help="make vectors and keywords anew, without parsing")
@@ -67,29 +81,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def add(args: Namespace) -> int:
+    from corpora import UserError
     from ingest.index import Index
-    from ingest.schema import FileReport
     from ingest.settings import Settings
 
-    settings = Settings()
-    index = Index(args.corpus, settings)
+    if not 0 <= args.workers <= 64:
+        raise UserError(f"--workers is {args.workers}; it must lie between 1 and 64.", "Leave it out for one a processor.")
+    index = Index(args.corpus, Settings())
+    code = add_once(index, args)
+    if args.watch:
+        from watchfiles import watch
+
+        print(f"Watching {', '.join(map(str, args.paths))}; Ctrl-C ends it.", file=sys.stderr)
+        for _ in watch(*args.paths, step=500, raise_interrupt=True):
+            try:
+                code = add_once(index, args)
+            except UserError as error:  # such as a folder that is away for a moment
+                print(f"ingest: {error}", file=sys.stderr)
+    return code
+
+
+def add_once(index: "Index", args: Namespace) -> int:
+    from ingest.report import Progress, summary
+
     with console.progress(f"Indexing {args.corpus}", 1, quiet=args.json) as advance:
-
-        def on_file(report: FileReport, done: int, total: int) -> None:
-            advance(1 / total, f"{done}/{total} {Path(report.path).name}")
-
-        reports = index.add(args.paths, prune=args.prune, on_file=on_file)
-    failed = [r for r in reports if r.status == "failed"]
+        progress = Progress(advance)
+        reports = index.add(args.paths, args.prune, args.ocr, args.redact, args.workers, progress.file, progress.page)
     if args.json:
         console.print_json({"files": [r.to_json() for r in reports]})
     else:
-        for report in reports:
-            if report.status != "unchanged":
-                pages = f", {report.pages} page{'s' * (report.pages != 1)}" if report.pages else ""
-                print(f"{report.status:9} {report.path}  " + (report.reason or f"{report.chunks} chunk{'s' * (report.chunks != 1)}{pages}"))
-        counts = [f"{sum(r.status == s for r in reports)} {s}" for s in ("added", "updated", "unchanged", "failed")]
-        print(f"{args.corpus}: {', '.join(c for c in counts if c[0] != '0')}.")
-    return console.SOME_FAILED if failed else console.DONE
+        print("\n".join(summary(args.corpus, reports)), flush=True)
+    return console.SOME_FAILED if any(r.status == "failed" for r in reports) else console.DONE
 
 
 def list_(args: Namespace) -> int:
@@ -166,7 +188,7 @@ def search(args: Namespace) -> int:
     if not 1 <= args.k <= 1000:
         raise UserError(f"-k is {args.k}; it must lie between 1 and 1000.", "Try: -k 10")
     with console.waiting("Loading the embedding model", quiet=args.json), Searcher(Settings()) as searcher:
-        hits = searcher.search(args.corpus, args.query, args.k)
+        hits = searcher.search(args.corpus, args.query, args.k, args.documents)
     if args.json:
         console.print_json([h.to_json() for h in hits])
     for h in hits if not args.json else []:
@@ -183,13 +205,19 @@ def remove(args: Namespace) -> int:
     from ingest.index import Index
     from ingest.settings import Settings
 
+    index = Index(args.corpus, Settings())
     with console.waiting("Removing", quiet=args.json):
-        removed = Index(args.corpus, Settings()).remove(args.documents)
+        removed = index.erase(args.documents) if args.erase else index.remove(args.documents)
+    names = [d["document"] for d in removed]
+    code = console.DONE
     if args.json:
-        console.print_json({"removed": removed})
+        console.print_json({"removed": names})
     else:
-        print(f"Removed from {args.corpus}: {', '.join(removed)}.")
-    return console.DONE
+        print(f"Removed from {args.corpus}: {', '.join(names)}.", flush=True)
+    if args.erase:  # what was answered from them is serve's to clear: a process of its own, since ingest knows nothing of serve
+        command = [sys.executable, "-m", "serve", "erase", args.corpus, *sorted({d["version"] for d in removed})]
+        code = subprocess.run(command, stdout=sys.stderr if args.json else None, check=False).returncode
+    return code
 
 
 def verify(args: Namespace) -> int:
@@ -199,7 +227,7 @@ def verify(args: Namespace) -> int:
     settings = Settings()
     with console.waiting("Comparing manifest, vectors and keywords", quiet=args.json):
         names = [args.corpus] if args.corpus else corpora_in(settings)
-        found = {name: Index(name, settings).verify() for name in names}
+        found = {name: Index(name, settings).verify(args.fix) for name in names}
     if args.json:
         console.print_json(found)
     for name, wrong in found.items() if not args.json else ():
@@ -209,9 +237,9 @@ def verify(args: Namespace) -> int:
 
 
 def cure(name: str, wrong: list[str]) -> str:
-    """The command that mends what `verify` found: originals come from their files alone."""
-    lost = [sentence for sentence in wrong if "original" in sentence]
-    commands = [f"ingest add {name} PATH of the files"] * bool(lost) + [f"ingest rebuild {name}"] * (len(wrong) > len(lost))
+    """The command that mends what `verify` found: texts and originals come from their files alone."""
+    lost = [sentence for sentence in wrong if sentence.startswith("the ")]
+    commands = [f"ingest verify {name} --fix"] * (len(wrong) > len(lost)) + [f"ingest add {name} PATH of the files"] * bool(lost)
     return ", then ".join(commands)
 
 

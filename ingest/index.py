@@ -1,52 +1,44 @@
-"""Index: what `ingest add` does. A new version is written everywhere, made live in one transaction, and the old one swept.
+"""Index: one corpus's documents, read in child processes, embedded here, written by a thread while the next are embedded.
 
-A crash at any moment leaves the old version or the new one answering; leftovers are swept when the index is opened again.
+`publish` makes each group of files live; `verify` proves that the parts agree.
 """
 
 import hashlib
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
+from uuid import uuid4
 
 from corpora import Profile, UserError, load_profile
-from ingest.chunkers import CHUNKER_VERSION, chunk
+from ingest.chunkers import CHUNKER_VERSION
 from ingest.console import DISK
 from ingest.embed import Embedder, open_embedder
 from ingest.keywords import Keywords
 from ingest.locks import lock
-from ingest.manifest import SCHEMA_VERSION, Manifest
-from ingest.readers import READER_VERSION, read
-from ingest.schema import Chunk, FileReport
+from ingest.manifest import Manifest, stamp
+from ingest.parse import OnPage, Parsed, Parser, Rules
+from ingest.publish import Publisher, Ready, embedded, hash_file
+from ingest.readers import READER_VERSION
+from ingest.schema import FileReport, Ocr, Status
 from ingest.settings import Settings
-from ingest.sources import Source, expand, missing
+from ingest.sources import Source, Unpacked, below, expand, there
 from ingest.vectors import Vectors, open_chroma
+from ingest.verify import verify
 
-TOKENS_VERSION = "1"  # part of a corpus's stamp: raise it when tokens() changes
 ROOM = 64  # tokens of the embedding model's window kept for a chunk's context
 GROUP = 512  # chunks embedded and committed together
+WORKERS = 8  # children that read; a machine with fewer processors gets as many as it has
 OnFile = Callable[[FileReport, int, int], None]  # report, files done, files in all
 
 
-@dataclass(slots=True)
-class Parsed:
-    """A file whose version is stored but not yet live."""
-
-    source: Source
-    version: str
-    size: int
-    mtime_ns: int
-    chunks: list[Chunk]
-    report: FileReport
-
-
 class Index:
-    """The index of one corpus. Writing holds the corpus's write lock."""
+    """The index of one corpus."""
 
     def __init__(self, corpus: str, settings: Settings, embedder: Embedder | None = None) -> None:
         self.profile: Profile = load_profile(corpus, settings.root)
@@ -63,55 +55,81 @@ class Index:
 
     @property
     def stamp(self) -> dict[str, Any]:
-        return {"embedder": self.embedder.name, "dimension": self.embedder.dimension, "tokens": TOKENS_VERSION,
-                "schema": SCHEMA_VERSION}  # fmt: skip
+        return stamp(self.embedder)
 
     @property
-    def parse(self) -> str:
-        """The settings a version's chunks were made with."""
-        rules = self.profile.ingest
-        return f"reader {READER_VERSION}, {rules.chunker} chunker {CHUNKER_VERSION}, {rules.chunk_tokens} tokens of {self.embedder.name}"
+    def publisher(self) -> Publisher:
+        return Publisher(self.corpus, self.settings, self.stamp)
 
-    def add(self, paths: Sequence[Path], prune: bool = False, on_file: OnFile | None = None) -> list[FileReport]:
+    def add(self, paths: Sequence[Path], prune: bool = False, ocr: Ocr = "auto", redact: bool = False, workers: int = 0,
+            on_file: OnFile | None = None, on_page: OnPage | None = None) -> list[FileReport]:  # fmt: skip
         """Index files and folders; unchanged ones cost a look at their time stamps.
 
-        A file that fails is reported and does not stop the others; a place whose file fails keeps its old version.
-        With `prune`, documents whose files are gone from the folders given are removed.
+        A file that fails is reported and does not stop the others; a place whose file fails keeps its old version. Documents
+        whose files are gone from the paths given are reported as such, or removed with `prune`. `ocr` says when text is
+        recognised in pictures; `redact` takes personal data out, as the profile's setting does.
         """
-        sources = expand(paths, self.profile)
-        reports: list[FileReport] = []
+        known = self.manifest.places(self.corpus)
+        sources = expand(paths, self.profile, known)
+        publisher = self.publisher
+        self.manifest.open_corpus(self.corpus, self.stamp)
+        total, reports = len(sources), list[FileReport]()
+        seen = set[str]()
 
         def done(report: FileReport) -> None:
             reports.append(report)
             if on_file:
-                on_file(report, len(reports), len(sources))
+                on_file(report, len(reports), max(total, len(reports)))
 
-        with self._writing() as corpus_id:
-            group: list[Parsed] = []
-            for source in sources:
+        cap = min(self.profile.ingest.chunk_tokens, self.embedder.window - ROOM)
+        rules = Rules(str(self.embedder.folder), cap, self.profile.ingest.chunker, ocr)
+        workers = max(1, min(workers or min(os.cpu_count() or 1, WORKERS), len(sources)))
+        with ExitStack() as stack:
+            parser = stack.enter_context(Parser(rules, workers, on_page))
+            writer = stack.enter_context(ThreadPoolExecutor(1, "publish"))
+            written: tuple[list[Ready], Future[None] | None] = ([], None)
+            group: list[Ready] = []
+
+            def publish() -> None:
+                """Embed this group while the one before is written."""
+                nonlocal group, written
                 start = time.monotonic()
-                parsed = self._parse(source)
-                parsed_report = parsed.report if isinstance(parsed, Parsed) else parsed
-                parsed_report.seconds = round(time.monotonic() - start, 3)
-                if isinstance(parsed, FileReport):
-                    done(parsed)
-                    continue
-                group.append(parsed)
-                if sum(len(p.chunks) for p in group) >= GROUP:
-                    self._publish(corpus_id, group, done)
-                    group = []
-            self._publish(corpus_id, group, done)
-            if prune:
-                gone = missing(self.manifest.places(self.corpus), paths)
-                self.manifest.unplace(self.corpus, gone)
-            self._sweep(corpus_id)
+                embeddings = self.embedder.encode([c.embedded for c in embedded(group)])
+                for r in group:
+                    r.report.seconds = round(r.report.seconds + (time.monotonic() - start) / len(group), 3)
+                before, pending = written
+                if pending:
+                    pending.result()
+                    for r in before:
+                        done(r.report)
+                written = (group, writer.submit(publisher.publish, group, embeddings) if group else None)
+                group = []
+
+            with Unpacked(self.profile, self.settings.run, parser) as unpacked:
+                for found in self._read(unpacked.files(sources), parser, workers, known, redact or self.profile.ingest.redact):
+                    seen.add(str(found.source.path) if isinstance(found, Ready) else found.path)
+                    if isinstance(found, FileReport):
+                        done(found)
+                        continue
+                    group.append(found)
+                    if sum(len(r.chunks) for r in group) >= GROUP:
+                        publish()
+                publish()
+                publish()  # waits for the last one
+        gone = [p for p in below(self.manifest.places(self.corpus), paths) if p not in seen]
+        gone = [p for p in gone if prune or not there(p)]
+        if gone and prune:
+            publisher.unplace(gone)
+        for path in gone:
+            done(FileReport(path, "removed" if prune else "gone",
+                            "Its file is gone." + ("" if prune else " To remove the document add the folder with --prune.")))  # fmt: skip
         return reports
 
     def documents(self) -> list[dict[str, Any]]:
         return self.manifest.documents(self.corpus)
 
-    def remove(self, names: Sequence[str]) -> list[str]:
-        """Remove documents by name or version id; returns the names removed. Raises `UserError` where one is unknown."""
+    def remove(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Remove documents by name or version id; returns their rows of `documents()`. Raises `UserError` where one is unknown."""
         known = self.documents()
         paths = []
         for name in names:
@@ -123,183 +141,146 @@ class Index:
             if not found:
                 raise UserError(f"No document {name!r} in {self.corpus}.", f"See: ingest list {self.corpus}")
             paths += found
-        with self._writing() as corpus_id:
-            self.manifest.unplace(self.corpus, paths)
-            self._sweep(corpus_id)
-        return [d["document"] for d in known if d["path"] in paths]
+        self.publisher.unplace(paths)
+        return [d for d in known if d["path"] in paths]
 
-    def verify(self) -> list[str]:
-        """What is wrong with the index, one sentence each; an empty list proves manifest, vectors and keywords agree."""
-        corpus_id = self.manifest.corpus_id(self.corpus)
-        if corpus_id is None:
+    def verify(self, fix: bool = False) -> list[str]:
+        """What is wrong with the index, one sentence each; with `fix`, what is left after mending."""
+        if self.manifest.corpus_id(self.corpus) is None:
             return []
-        wrong = []
-        live = set(self.manifest.chunk_ids(self.corpus))
-        with open_chroma(self.settings) as client:
-            vectors = set(Vectors(client, corpus_id).ids())
-        keywords = set(Keywords(self.settings.root / "keywords" / corpus_id).ids())
-        for what, ids in (("vector", vectors), ("keyword", keywords)):
-            if live - ids:
-                wrong.append(f"{len(live - ids)} chunks have no {what} entry")
-            if ids - live:
-                wrong.append(f"{len(ids - live)} {what} entries have no live chunk")
-        for version in {d["version"] for d in self.documents()}:
-            text, chunks = self.manifest.text(version), self.manifest.chunks(version)
-            if "".join(c.text for c in chunks) != text or any(text[c.start : c.end] != c.text for c in chunks):
-                wrong.append(f"the chunks of version {version} do not give back its text")
-            original = self.manifest.original(version)
-            row = self.manifest.version(version)
-            if original is None or row is None or _sha256(original) != row["sha256"]:
-                wrong.append(f"the original of version {version} is missing or altered")
-        return wrong
+        return verify(self.corpus, self.settings, self.publisher, self.embedder if fix else None)
 
-    def rebuild(self, on_chunks: Callable[[int, int], None] | None = None) -> int:
+    def erase(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Remove documents and make sure that nothing of them is left in the index: freed pages of its files are overwritten."""
+        removed = self.remove(names)
+        for row in removed:  # an upload is ours; the file of another folder is its owner's
+            if Path(row["path"]).is_relative_to(self.settings.root / "uploads"):
+                Path(row["path"]).unlink(missing_ok=True)
+        self.rebuild(embed=False)
+        self.manifest.scrub()
+        return removed
+
+    def is_stale(self) -> bool:
+        """Was the index made with another embedding model or by other rules for words, so that `rebuild` must come first?"""
+        try:
+            self.manifest.check_stamp(self.corpus, self.stamp)
+        except UserError:
+            return True
+        return False
+
+    def rebuild(self, on_chunks: Callable[[int, int], None] | None = None, embed: bool = True) -> int:
         """Make vectors and keywords anew from the manifest, without parsing; returns the number of chunks.
 
-        `on_chunks` is told how many more are done, of how many. They are built beside the old ones and switched to in one transaction.
+        `on_chunks` is told how many more are done, of how many. They are built beside the old ones and switched to in one
+        transaction. Without `embed` the old vectors are taken over; nothing that was deleted from them comes along.
         """
-        from uuid import uuid4
-
-        with lock(self._lock, f"The index of {self.corpus}"), open_chroma(self.settings) as client:
+        run, keywords_of = self.settings.run, self.settings.root / "keywords"
+        with lock(run / f"write-{self.corpus}.lock", f"The index of {self.corpus}", 60), open_chroma(self.settings) as client:
             old = self.manifest.corpus_id(self.corpus)
             if old is None:
                 return 0
             new = uuid4().hex[:12]
-            vectors, keywords = Vectors(client, new), Keywords(self.settings.root / "keywords" / new)
+            left = self.manifest.begin_rebuild(self.corpus, new)
+            if left:  # by a rebuild that was killed
+                Vectors(client, left).drop()
+                Keywords.drop(keywords_of / left)
+            vectors, keywords = Vectors(client, new), Keywords(keywords_of / new)
             versions = sorted({d["version"] for d in self.documents()})
-            total = sum(len(self.manifest.chunks(v)) for v in versions)
+            total = self.manifest.count_chunks(self.corpus)
             done = 0
             for version in versions:
                 chunks = self.manifest.chunks(version)
                 for at in range(0, len(chunks), GROUP):
                     part = chunks[at : at + GROUP]
-                    vectors.add([c.id for c in part], self.embedder.encode([_embedded(c) for c in part]))
+                    ids = [c.id for c in part]
+                    vectors.add(ids, self.embedder.encode([c.embedded for c in part]) if embed else Vectors(client, old).get(ids))
                     done += len(part)
                     if on_chunks:
                         on_chunks(len(part), total)
                 keywords.write(chunks)
-            with self.manifest.transaction() as db:
-                db.execute("UPDATE corpora SET id = ?, generation = generation + 1 WHERE name = ?", (new, self.corpus))
-                self.manifest.restamp(self.corpus, self.stamp)
+            self.manifest.end_rebuild(self.corpus, new, self.stamp)
             Vectors(client, old).drop()
-            Keywords.drop(self.settings.root / "keywords" / old)
+            Keywords.drop(keywords_of / old)
             return done
 
     # the steps of add
 
-    @property
-    def _lock(self) -> Path:
-        return self.settings.run / f"write-{self.corpus}.lock"
+    def _read(self, sources: Iterator[Source | FileReport], parser: Parser, workers: int, known: dict[str, Any],
+              redact: bool) -> Iterator[Ready | FileReport]:  # fmt: skip
+        """What each source is, in order; a few files ahead are being read meanwhile."""
+        ahead: deque[FileReport | tuple[Ready, Future[Parsed] | None]] = deque()
+        for source in sources:
+            ahead.append(source if isinstance(source, FileReport) else self._begin(source, parser, known.get(str(source.path)), redact))
+            while ahead and (len(ahead) > 2 * workers or isinstance(ahead[0], FileReport)):
+                yield self._end(ahead.popleft())
+        while ahead:
+            yield self._end(ahead.popleft())
 
-    @contextmanager
-    def _writing(self) -> Iterator[str]:
-        with lock(self._lock, f"The index of {self.corpus}"):
-            corpus_id = self.manifest.open_corpus(self.corpus, self.stamp)
-            if self.manifest.dead_versions(self.corpus):
-                self._sweep(corpus_id)
-            yield corpus_id
-
-    def _parse(self, source: Source) -> Parsed | FileReport:
-        """Read, cut and store one file, or say that it is unchanged or why it failed."""
+    def _begin(self, source: Source, parser: Parser, place: Any, redact: bool) -> FileReport | tuple[Ready, Future[Parsed] | None]:
+        """Have a file read; or say that it is unchanged, live already or not to be opened."""
         shown = str(source.path)
+        redact = redact or bool(place and place["redacted"])  # who had it redacted once has not to ask again
         try:
-            stat = source.path.stat()
+            stat = source.file.stat()
             if not S_ISREG(stat.st_mode):
                 closed = source.path.is_dir()
-                raise UserError(
-                    "The folder cannot be opened." if closed else "This is no ordinary file.", "Check its rights."
-                )
-            place = self.manifest.place_of(self.corpus, shown)
-            was = self.manifest.version(place["version"]) if place else None
-            same_parse = was is not None and was["parse"] == self.parse
-            unchanged = place and (place["size"], place["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns)
-            if place and same_parse and unchanged and self.manifest.original(place["version"]):
+                raise UserError("The folder cannot be opened." if closed else "This is no ordinary file.", "Check its rights.")
+            as_before = place and (place["size"], place["mtime_ns"], place["parse"]) == (stat.st_size, stat.st_mtime_ns, self.parse(redact))
+            if as_before and (redact or self._kept(place["sha256"])):
                 return FileReport(shown, "unchanged")
-            sha256 = _sha256(source.path)
-            version = hashlib.sha256(f"{self.corpus}\n{sha256}\n{self.parse}".encode()).hexdigest()[:16]
-            known = self.manifest.version(version)
-            if known and known["live"]:
-                self._keep_original(source.path, sha256)
-                # What this retires is swept when `add` is through: a sweep now would take what is parsed and not yet live.
-                self.manifest.place(self.corpus, shown, source.name, version, stat.st_size, stat.st_mtime_ns)
-                same = place is not None and place["version"] == version
-                return FileReport(shown, "unchanged" if same else "updated" if place else "added", pages=known["pages"],
-                                  chunks=len(self.manifest.chunks(version)))  # fmt: skip
-            document = read(source.path)
-            cap = min(self.profile.ingest.chunk_tokens, self.embedder.window - ROOM)
-            chunks = chunk(document, version, self.embedder.count, cap, self.profile.ingest.chunker, self.embedder.window)
-            self._keep_original(source.path, sha256)
-            self.manifest.add_version(
-                version, self.corpus, sha256, self.parse, source.path, stat.st_size, document, chunks
-            )
+            sha256 = hash_file(source.file)
+            status: Status = "updated" if place else "added"
+
+            def ready(redact: bool) -> Ready:
+                return Ready(source, sha256, stat.st_size, stat.st_mtime_ns, self._version(sha256, redact), self.parse(redact), redact,
+                             FileReport(shown, status))  # fmt: skip
+
+            for found in [ready(True)] if redact else [ready(False), ready(True)]:
+                live = self.manifest.version(found.version)
+                if live and live["live"] and live["parse"] == found.parse:
+                    if place and place["version"] == found.version:
+                        found.report.status = "unchanged"
+                    found.report.pages, found.report.chunks = live["pages"], len(self.manifest.chunks(found.version))
+                    return found, None
+            found = ready(redact)
+            return found, parser.parse(source.file, found.version, redact, source.path.stem, shown)
         except UserError as error:
             return FileReport(shown, "failed", str(error))
         except UnicodeError:
-            return FileReport(
-                shown.encode("utf-8", "replace").decode(), "failed", "The file's name is no UTF-8. Rename it."
-            )
+            return FileReport(shown.encode("utf-8", "replace").decode(), "failed", "The file's name is no UTF-8. Rename it.")
         except OSError as error:
             if error.errno in DISK:
                 raise
             return FileReport(shown, "failed", f"The file cannot be read: {error.strerror}.")
-        report = FileReport(shown, "updated" if place else "added", pages=document.pages, chunks=len(chunks))
-        return Parsed(source, version, stat.st_size, stat.st_mtime_ns, chunks, report)
 
-    def _publish(self, corpus_id: str, group: list[Parsed], done: Callable[[FileReport], None]) -> None:
-        """Write a group's vectors and keywords, then make each of its versions live."""
-        chunks = list({c.id: c for p in group for c in p.chunks}.values())
-        if not group:
-            return
-        start = time.monotonic()
-        embeddings = self.embedder.encode([_embedded(c) for c in chunks])
-        with open_chroma(self.settings) as client:
-            Vectors(client, corpus_id).add([c.id for c in chunks], embeddings)
-        Keywords(self.settings.root / "keywords" / corpus_id).write(chunks)
-        seconds = (time.monotonic() - start) / len(group)
-        retired: list[str] = []
-        for p in group:
-            retired += self.manifest.place(
-                self.corpus, str(p.source.path), p.source.name, p.version, p.size, p.mtime_ns
-            )
-            p.report.seconds = round(p.report.seconds + seconds, 3)
-            done(p.report)
-        if retired:
-            self._sweep(corpus_id)
+    def _end(self, begun: FileReport | tuple[Ready, Future[Parsed] | None]) -> Ready | FileReport:
+        if isinstance(begun, FileReport):
+            return begun
+        ready, future = begun
+        if future:
+            report = ready.report
+            try:
+                ready.parsed = future.result()
+            except UserError as error:
+                report.status, report.reason = "failed", str(error)
+                return report
+            document = ready.parsed.document
+            report.pages, report.tables, report.notes, report.redacted = document.pages, document.tables, document.notes, document.redacted
+            report.chunks, report.seconds = len(ready.chunks), round(ready.parsed.seconds, 3)
+        return ready
 
-    def _sweep(self, corpus_id: str) -> None:
-        """Remove every version that is not live from vectors, keywords, manifest and originals, in that order."""
-        dead = self.manifest.dead_versions(self.corpus)
-        if not dead:
-            return
-        with open_chroma(self.settings) as client:
-            Vectors(client, corpus_id).delete([c.id for v in dead for c in self.manifest.chunks(v)])
-        Keywords(self.settings.root / "keywords" / corpus_id).write(remove_versions=dead)
-        for sha256 in self.manifest.forget(dead):
-            (self.settings.root / "files" / sha256).unlink(missing_ok=True)
+    def parse(self, redact: bool = False) -> str:
+        """The settings a version's chunks are made with."""
+        rules = self.profile.ingest
+        return (f"reader {READER_VERSION}, {rules.chunker} chunker {CHUNKER_VERSION}, {rules.chunk_tokens} tokens of "
+                f"{self.embedder.name}{', redacted' * redact}")  # fmt: skip
 
-    def _keep_original(self, path: Path, sha256: str) -> None:
-        target = self.settings.root / "files" / sha256
-        if target.is_file():
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f"{sha256}.{os.getpid()}.part")
-        try:
-            shutil.copyfile(path, partial)
-            if _sha256(partial) != sha256:
-                raise UserError("The file changed while it was being read.", "Add it again.")
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+    def _version(self, sha256: str, redact: bool) -> str:
+        return hashlib.sha256(f"{self.corpus}\n{sha256}\n{self.parse(redact)}".encode()).hexdigest()[:16]
+
+    def _kept(self, sha256: str) -> bool:
+        return (self.settings.root / "files" / sha256).is_file()
 
 
-def _embedded(c: Chunk) -> str:
-    return f"{c.context}\n{c.text}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def corpora_in(settings: Settings) -> Iterable[str]:
+def corpora_in(settings: Settings) -> list[str]:
     return Manifest(settings.root).indexed_corpora()

@@ -1,18 +1,28 @@
 """Keywords in tantivy: BM25 over our own tokens, persistent and incremental, one folder a corpus."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import tantivy
 
 from corpora import UserError
 from ingest.schema import Chunk
-from ingest.tokens import exact_tokens, tokens
+from ingest.tokens import exact_tokens, heads, tokens
 
 HEAD = 48  # characters of a chunk in which a code or a clause number is what it is about, not a mention
 RARE = 0.05  # of the chunks: what stands in more names a subject, not a place
+MANY = 200  # chunks, in a corpus of any size
 HEAP = 64 * 2**20  # bytes for the writer
+
+
+class Found(NamedTuple):
+    """A chunk's id and BM25 score; exactness counts the codes asked for that it is about (2 each) or mentions (1 each)."""
+
+    id: str
+    score: float
+    exactness: int
 
 
 class Keywords:
@@ -46,40 +56,60 @@ class Keywords:
         for version in {*remove_versions, *(c.version for c in add)}:
             writer.delete_documents_by_term("version", version)
         for chunk in add:
-            text = f"{chunk.context}\n{chunk.text}"
-            row = {"id": [chunk.id], "version": [chunk.version], "body": [" ".join(tokens(text))],
-                   "exact": sorted(exact_tokens(text)), "head": sorted(exact_tokens(_head(chunk)))}  # fmt: skip
+            row = {"id": [chunk.id], "version": [chunk.version], "body": [" ".join(tokens(chunk.embedded))],
+                   "exact": sorted(exact_tokens(chunk.embedded) | heads(chunk.embedded)), "head": sorted(_about(chunk))}  # fmt: skip
             writer.add_document(tantivy.Document.from_dict(row, self.schema))
         writer.commit()
         writer.wait_merging_threads()
 
-    def search(self, query: str, k: int) -> list[tuple[str, float, int]]:
-        """Up to `k` `(chunk id, BM25 score, exactness)`, best first.
+    def search(self, query: str, k: int, versions: Collection[str] = (), codes: Collection[str] | None = None) -> list[Found]:
+        """Up to `k` chunks by BM25 and as many for each code asked for, those that are about it first; `versions`: of these alone.
 
-        Exactness counts the codes, clause numbers and identifiers of the query that the chunk is about (2 each) or
-        mentions (1 each): the caller puts such chunks first.
+        `codes` are the exact tokens that come first: the query's own where it is None.
         """
         searcher = self.index.searcher()
         words = tokens(query)
         if not words or not searcher.num_docs:
             return []
-        terms = [(tantivy.Occur.Should, tantivy.Query.term_query(self.schema, "body", w)) for w in words]
-        query_ = tantivy.Query.boolean_query(terms)
-        found = {searcher.doc(a)["id"][0]: s for s, a in searcher.search(query_, k, count=False).hits}
+        terms = [(tantivy.Occur.Should, self._term("body", word)) for word in words]
+        within = [(tantivy.Occur.Must, self._within(versions))] if versions else []
+        found: dict[str, float] = {}
         exactness: dict[str, int] = {}
-        for token in exact_tokens(query):
-            if searcher.doc_freq("exact", token) > max(10, RARE * searcher.num_docs):
+
+        def take(must: Sequence[tuple[tantivy.Occur, tantivy.Query]]) -> Iterator[str]:
+            any_word = [(tantivy.Occur.Must, tantivy.Query.boolean_query(terms))] if must else terms
+            for score, address in searcher.search(tantivy.Query.boolean_query([*must, *any_word]), k, count=False).hits:
+                id_ = searcher.doc(address)["id"][0]
+                found.setdefault(id_, score)
+                yield id_
+
+        for _ in take(within):
+            pass
+        for code in exact_tokens(query) if codes is None else codes:
+            # among the clauses of a few documents the one asked for is never one of too many
+            if searcher.doc_freq("exact", code) > self._many(searcher) and not (versions and code.startswith("§")):
                 continue
             for field in ("head", "exact"):
                 # with the words beside it, so that of many mentions the nearest to the question come first
-                exact = tantivy.Query.term_query(self.schema, field, token)
-                both = tantivy.Query.boolean_query([(tantivy.Occur.Must, exact), *terms])
-                for score, address in searcher.search(both, k, count=False).hits:
-                    id_ = searcher.doc(address)["id"][0]
+                for id_ in take([*within, (tantivy.Occur.Must, self._unweighed(self._term(field, code)))]):
                     exactness[id_] = exactness.get(id_, 0) + 1
-                    found.setdefault(id_, score)
         ranked = sorted(found, key=lambda i: (-exactness.get(i, 0), -found[i], i))
-        return [(i, found[i], exactness.get(i, 0)) for i in ranked]
+        return [Found(i, found[i], exactness.get(i, 0)) for i in ranked]
+
+    def _term(self, field: str, token: str) -> tantivy.Query:
+        return tantivy.Query.term_query(self.schema, field, token)
+
+    def _within(self, versions: Collection[str]) -> tantivy.Query:
+        return self._unweighed(tantivy.Query.term_set_query(self.schema, "version", sorted(versions)))
+
+    @staticmethod
+    def _unweighed(query: tantivy.Query) -> tantivy.Query:
+        """A condition: it adds nothing to a score, so that scores of all searches can be compared."""
+        return tantivy.Query.const_score_query(query, 0.0)
+
+    @staticmethod
+    def _many(searcher: tantivy.Searcher) -> float:
+        return max(10, min(RARE * searcher.num_docs, MANY))
 
     def size(self) -> int:
         """How many chunks there are."""
@@ -103,6 +133,11 @@ class Keywords:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _head(chunk: Chunk) -> str:
-    """What a chunk is about: the name of its definition or section, and how its text begins."""
-    return f"{chunk.context.rsplit(' › ', 1)[-1][:120]} {chunk.text[:HEAD]}"
+def _about(chunk: Chunk) -> set[str]:
+    """The exact tokens of what a chunk is about: its definition or section, and how its text begins.
+
+    A code may stand anywhere there; a clause number only where the clause begins, for 本法第三十九条 is a mention.
+    """
+    name, text = chunk.context.rsplit(" › ", 1)[-1][:120], chunk.text.lstrip()[:HEAD]
+    codes = {token for token in exact_tokens(f"{name} {text}") if not token.startswith("§")}
+    return codes | heads(text.split("\n", 1)[0])

@@ -5,7 +5,7 @@ A version is one parse of one file's bytes in one corpus. Search sees a version 
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,15 +13,18 @@ from typing import Any
 from uuid import uuid4
 
 from corpora import UserError
+from ingest.embed import Embedder
 from ingest.schema import Chunk, Document
+from ingest.tokens import TOKENS_VERSION
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS corpora (
     name TEXT PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,              -- names the Chroma collection and the keyword folder
     generation INTEGER NOT NULL DEFAULT 0, -- moves with every change of what is live
-    stamp TEXT NOT NULL                   -- embedder, dimension, tokenizer, schema
+    stamp TEXT NOT NULL,                  -- embedder, dimension, tokenizer
+    next TEXT                             -- the id that a rebuild is making; what a killed one left is found by it
 );
 CREATE TABLE IF NOT EXISTS versions (
     id TEXT PRIMARY KEY,
@@ -32,7 +35,10 @@ CREATE TABLE IF NOT EXISTS versions (
     title TEXT NOT NULL, lang TEXT NOT NULL, pages INTEGER,
     text TEXT NOT NULL,
     live INTEGER NOT NULL DEFAULT 0,
-    added TEXT NOT NULL
+    added TEXT NOT NULL,
+    tables INTEGER NOT NULL DEFAULT 0,
+    notes TEXT NOT NULL DEFAULT '{}',     -- what its reader left out or read otherwise, and how often
+    redacted TEXT                         -- personal data taken out, counted by kind; its original is then not kept
 );
 CREATE TABLE IF NOT EXISTS places (       -- where a document was found; the same bytes may lie in two places
     corpus TEXT NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
@@ -40,6 +46,7 @@ CREATE TABLE IF NOT EXISTS places (       -- where a document was found; the sam
     PRIMARY KEY (corpus, path)
 );
 CREATE INDEX IF NOT EXISTS places_version ON places(version);
+CREATE INDEX IF NOT EXISTS versions_live ON versions(corpus, live);
 CREATE TABLE IF NOT EXISTS chunks (
     version TEXT NOT NULL, ordinal INTEGER NOT NULL,
     start INTEGER NOT NULL, "end" INTEGER NOT NULL, page INTEGER,
@@ -47,6 +54,20 @@ CREATE TABLE IF NOT EXISTS chunks (
     PRIMARY KEY (version, ordinal)
 ) WITHOUT ROWID;
 """
+MIGRATIONS = {  # schema found → statements that lead to the next one
+    1: """
+ALTER TABLE corpora ADD COLUMN next TEXT;
+ALTER TABLE versions ADD COLUMN tables INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE versions ADD COLUMN notes TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE versions ADD COLUMN redacted TEXT;
+CREATE INDEX IF NOT EXISTS versions_live ON versions(corpus, live);
+""",
+}
+
+
+def stamp(embedder: Embedder) -> dict[str, Any]:
+    """What every entry of a corpus's vectors and keywords was made with; another stamp needs `ingest rebuild`."""
+    return {"embedder": embedder.name, "dimension": embedder.dimension, "tokens": TOKENS_VERSION}
 
 
 class Manifest:
@@ -59,13 +80,25 @@ class Manifest:
         self.db.row_factory = sqlite3.Row
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA foreign_keys=ON")
+        self.db.execute("PRAGMA secure_delete=ON")  # what is removed is overwritten, not only unlinked
         version = self.db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
+        if version > SCHEMA_VERSION:
             raise UserError(f"{root} was written by another version of Lectern (schema {version}, this one reads "
                             f"{SCHEMA_VERSION}).", "Use that version, or set LECTERN_HOME to a new folder.")  # fmt: skip
-        if version == 0:
-            self.db.executescript(SCHEMA)
-            self.db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        while version < SCHEMA_VERSION:
+            version = self._migrate(version)
+
+    def _migrate(self, version: int) -> int:
+        """One step to the present schema, whole or not at all; another process may have been first."""
+        with self.transaction() as db:
+            found = int(db.execute("PRAGMA user_version").fetchone()[0])
+            if found != version:
+                return found
+            for statement in (MIGRATIONS[version] if version else SCHEMA).split(";\n"):
+                db.execute(statement)
+            reached = version + 1 if version else SCHEMA_VERSION
+            db.execute(f"PRAGMA user_version={reached}")
+        return reached
 
     def close(self) -> None:
         self.db.close()
@@ -81,25 +114,37 @@ class Manifest:
             raise
         self.db.execute("COMMIT")
 
+    def scrub(self) -> None:
+        """Empty the write-ahead log, in which what was removed may still stand."""
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # corpora
 
     def open_corpus(self, name: str, stamp: dict[str, Any]) -> str:
         """The corpus's id; made when new. Raises `UserError` when it was indexed under another stamp."""
         self.db.execute("INSERT OR IGNORE INTO corpora (name, id, stamp) VALUES (?, ?, ?)",
                         (name, uuid4().hex[:12], json.dumps(stamp, sort_keys=True)))  # fmt: skip
-        row = self.db.execute("SELECT id, stamp FROM corpora WHERE name = ?", (name,)).fetchone()
-        was = json.loads(row["stamp"])
-        if was != stamp:
-            changed = ", ".join(
-                f"{k} {was.get(k)!r} → {stamp.get(k)!r}" for k in sorted(was | stamp) if was.get(k) != stamp.get(k)
-            )
-            raise UserError(
-                f"The index of {name} was made with other settings ({changed}).", f"Run: ingest rebuild {name}"
-            )
-        return str(row["id"])
+        self.check_stamp(name, stamp)
+        return str(self.corpus_id(name))
 
-    def restamp(self, name: str, stamp: dict[str, Any]) -> None:
-        self.db.execute("UPDATE corpora SET stamp = ? WHERE name = ?", (json.dumps(stamp, sort_keys=True), name))
+    def check_stamp(self, name: str, stamp: dict[str, Any]) -> None:
+        """Raises `UserError`, naming the command that mends it, where the corpus was indexed under another stamp."""
+        row = self.db.execute("SELECT stamp FROM corpora WHERE name = ?", (name,)).fetchone()
+        was = json.loads(row["stamp"]) if row else stamp
+        changed = ", ".join(f"{k} {was.get(k)!r} → {v!r}" for k, v in sorted(stamp.items()) if was.get(k) != v)
+        if changed:
+            raise UserError(f"The index of {name} was made with other settings ({changed}).", f"Run: ingest rebuild {name}")
+
+    def begin_rebuild(self, name: str, new: str) -> str | None:
+        """Note the id under which the corpus is being made anew; returns the one that a killed rebuild left."""
+        left = self.db.execute("SELECT next FROM corpora WHERE name = ?", (name,)).fetchone()["next"]
+        self.db.execute("UPDATE corpora SET next = ? WHERE name = ?", (new, name))
+        return left and str(left)
+
+    def end_rebuild(self, name: str, new: str, stamp: dict[str, Any]) -> None:
+        """From here on the corpus is what was built under `new`."""
+        self.db.execute("UPDATE corpora SET id = ?, next = NULL, stamp = ?, generation = generation + 1 WHERE name = ?",
+                        (new, json.dumps(stamp, sort_keys=True), name))  # fmt: skip
 
     def corpus_id(self, name: str) -> str | None:
         row = self.db.execute("SELECT id FROM corpora WHERE name = ?", (name,)).fetchone()
@@ -112,44 +157,55 @@ class Manifest:
     # writing
 
     def add_version(self, version: str, corpus: str, sha256: str, parse: str, path: Path, size: int, document: Document,
-                    chunks: Iterable[Chunk]) -> None:  # fmt: skip
+                    chunks: Iterable[Chunk], redacted: bool = False) -> None:  # fmt: skip
         """Store a version that is not yet live."""
         with self.transaction() as db:
             db.execute("DELETE FROM chunks WHERE version = ?", (version,))
             db.execute(
-                "INSERT OR REPLACE INTO versions (id, corpus, sha256, parse, suffix, bytes, title, lang, pages, text, added) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO versions (id, corpus, sha256, parse, suffix, bytes, title, lang, pages, text, added, "
+                "tables, notes, redacted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (version, corpus, sha256, parse, path.suffix.lower(), size, document.title, document.lang, document.pages,
-                 document.text, datetime.now(UTC).isoformat(timespec="seconds")),
+                 document.text, datetime.now(UTC).isoformat(timespec="seconds"), document.tables, json.dumps(document.notes),
+                 json.dumps(document.redacted) if redacted else None),
             )  # fmt: skip
             db.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)",
                            ((version, c.ordinal, c.start, c.end, c.page, c.text, c.context) for c in chunks))  # fmt: skip
 
-    def place(self, corpus: str, path: str, name: str, version: str, size: int, mtime_ns: int) -> list[str]:
-        """Make `version` live as what lies at `path`; in the same transaction retire what nothing points to any more.
-
-        Returns the retired versions, to be swept from vectors and keywords.
-        """
+    def place(self, corpus: str, path: str, name: str, version: str, size: int, mtime_ns: int) -> None:
+        """Make `version` live as what lies at `path`; in the same transaction retire what lay there and nowhere else."""
         with self.transaction() as db:
+            was = db.execute("SELECT version FROM places WHERE corpus = ? AND path = ?", (corpus, path)).fetchone()
             db.execute(
                 "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?)", (corpus, path, name, version, size, mtime_ns)
             )
             if db.execute("UPDATE versions SET live = 1 WHERE id = ?", (version,)).rowcount != 1:
                 raise RuntimeError(f"Version {version} of {path} is not stored, so it cannot become live.")
-            return self._retire(db, corpus)
+            self._retire(db, corpus, [was["version"]] if was else [])
 
-    def unplace(self, corpus: str, paths: Iterable[str]) -> list[str]:
-        """Forget places; returns the versions retired with them."""
+    def move(self, corpus: str, old: str, new: str, name: str, size: int, mtime_ns: int) -> None:
+        """A document's file has another path; what is live stays as it is."""
         with self.transaction() as db:
-            db.executemany("DELETE FROM places WHERE corpus = ? AND path = ?", ((corpus, p) for p in paths))
-            return self._retire(db, corpus)
+            db.execute("UPDATE places SET path = ?, name = ?, size = ?, mtime_ns = ? WHERE corpus = ? AND path = ?",
+                       (new, name, size, mtime_ns, corpus, old))  # fmt: skip
+            db.execute("UPDATE corpora SET generation = generation + 1 WHERE name = ?", (corpus,))
 
-    def _retire(self, db: sqlite3.Connection, corpus: str) -> list[str]:
-        gone = [r["id"] for r in db.execute(
-            "SELECT id FROM versions WHERE corpus = ? AND live = 1 AND id NOT IN (SELECT version FROM places)", (corpus,))]  # fmt: skip
-        db.executemany("UPDATE versions SET live = 0 WHERE id = ?", ((v,) for v in gone))
+    def unplace(self, corpus: str, paths: Sequence[str]) -> None:
+        """Forget places, and retire the versions that lie nowhere else."""
+        with self.transaction() as db:
+            of = "corpus = ? AND path = ?"
+            was = [r[0] for p in paths for r in db.execute(f"SELECT version FROM places WHERE {of}", (corpus, p))]
+            db.executemany(f"DELETE FROM places WHERE {of}", ((corpus, p) for p in paths))
+            self._retire(db, corpus, was)
+
+    def _retire(self, db: sqlite3.Connection, corpus: str, versions: Iterable[str]) -> None:
+        db.executemany("UPDATE versions SET live = 0 WHERE id = ? AND NOT EXISTS (SELECT 1 FROM places WHERE version = id)",
+                       ((v,) for v in versions))  # fmt: skip
         db.execute("UPDATE corpora SET generation = generation + 1 WHERE name = ?", (corpus,))
-        return gone
+
+    def distrust(self, versions: Iterable[str]) -> None:
+        """Have these versions read anew by the next `ingest add` of their files."""
+        with self.transaction() as db:
+            db.executemany("UPDATE versions SET parse = 'torn' WHERE id = ?", ((v,) for v in versions))
 
     def dead_versions(self, corpus: str) -> list[str]:
         """Versions that are not live: retired ones, and what a crash left half written."""
@@ -167,19 +223,16 @@ class Manifest:
 
     # reading
 
-    def place_of(self, corpus: str, path: str) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self.db.execute(
-            "SELECT * FROM places WHERE corpus = ? AND path = ?", (corpus, path)
-        ).fetchone()
-        return row
-
-    def places(self, corpus: str) -> list[sqlite3.Row]:
-        return self.db.execute("SELECT * FROM places WHERE corpus = ? ORDER BY path", (corpus,)).fetchall()
+    def places(self, corpus: str) -> dict[str, sqlite3.Row]:
+        """Where the corpus's documents lie: path → path, name, version, size, mtime_ns, and the version's parse, sha256, redacted."""
+        rows = self.db.execute("SELECT p.*, v.parse, v.sha256, v.redacted FROM places p JOIN versions v ON v.id = p.version "
+                               "WHERE p.corpus = ? ORDER BY p.path", (corpus,))  # fmt: skip
+        return {row["path"]: row for row in rows}
 
     def version(self, version: str) -> dict[str, Any] | None:
-        """document, corpus, title, pages, lang, sha256, suffix, parse, live of a version; None where it is unknown."""
+        """document, corpus, title, pages, lang, sha256, suffix, parse, live, redacted of a version; None where it is unknown."""
         row = self.db.execute(
-            "SELECT v.id, v.corpus, v.title, v.pages, v.lang, v.sha256, v.suffix, v.parse, v.live, "
+            "SELECT v.id, v.corpus, v.title, v.pages, v.lang, v.sha256, v.suffix, v.parse, v.live, v.redacted, "
             "(SELECT min(name) FROM places p WHERE p.version = v.id) AS document FROM versions v WHERE v.id = ?", (version,),
         ).fetchone()  # fmt: skip
         return dict(row) if row else None
@@ -195,18 +248,37 @@ class Manifest:
         return [_chunk(row) for row in rows]
 
     def live_chunks(self, corpus: str, ids: Iterable[str]) -> dict[str, tuple[Chunk, str]]:
-        """Of the chunk ids given, those of live versions of `corpus`, each with its document's name."""
-        found = {}
-        for id_ in ids:
-            version, ordinal = id_.rsplit(":", 1)
-            row = self.db.execute(
-                "SELECT c.*, (SELECT min(name) FROM places p WHERE p.version = v.id) AS document FROM chunks c "
-                "JOIN versions v ON v.id = c.version WHERE c.version = ? AND c.ordinal = ? AND v.live = 1 AND v.corpus = ?",
-                (version, int(ordinal), corpus),
-            ).fetchone()
-            if row:
-                found[id_] = (_chunk(row), row["document"] or "")
-        return found
+        """Of the chunk ids given, those of live versions of `corpus`, each with its document's name; as of one moment."""
+        rows = self.db.execute(
+            "WITH wanted (version, ordinal) AS (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)), "
+            "live (id, document) AS (SELECT v.id, (SELECT min(name) FROM places p WHERE p.version = v.id) FROM versions v "
+            "  WHERE v.live = 1 AND v.corpus = ? AND v.id IN (SELECT version FROM wanted)) "
+            "SELECT c.*, live.document FROM wanted CROSS JOIN live ON live.id = wanted.version "
+            "CROSS JOIN chunks c ON c.version = wanted.version AND c.ordinal = wanted.ordinal",
+            (json.dumps([[version, int(ordinal)] for version, _, ordinal in (i.rpartition(":") for i in ids)]), corpus),
+        )  # fmt: skip
+        return {chunk.id: (chunk, row["document"] or "") for row in rows for chunk in [_chunk(row)]}
+
+    def find(self, corpus: str, document: str) -> list[str]:
+        """The live versions of the document that has this name, version or path. Raises `UserError` where there is none."""
+        rows = self.db.execute("SELECT DISTINCT p.version FROM places p JOIN versions v ON v.id = p.version "
+                               "WHERE p.corpus = ?1 AND v.live = 1 AND ?2 IN (p.name, p.path, p.version)",
+                               (corpus, document)).fetchall()  # fmt: skip
+        if not rows:
+            raise UserError(f"No document {document!r} in {corpus}.", f"See: ingest list {corpus}")
+        return [row["version"] for row in rows]
+
+    def lengths(self, versions: Iterable[str]) -> dict[str, int]:
+        """How many chunks each version has."""
+        rows = self.db.execute("SELECT value AS id, (SELECT max(ordinal) + 1 FROM chunks c WHERE c.version = value) AS chunks "
+                               "FROM json_each(?)", (json.dumps(list(versions)),))  # fmt: skip
+        return {row["id"]: row["chunks"] or 0 for row in rows}
+
+    def names(self, corpus: str) -> list[tuple[str, str, str]]:
+        """Version, name and title of every live place of the corpus."""
+        rows = self.db.execute("SELECT p.version, p.name, v.title FROM places p JOIN versions v ON v.id = p.version "
+                               "WHERE p.corpus = ? AND v.live = 1", (corpus,))  # fmt: skip
+        return [tuple(row) for row in rows]
 
     def documents(self, corpus: str) -> list[dict[str, Any]]:
         """Every live place of the corpus: document, version, title, pages, chunks, lang, added, bytes, suffix, path."""
@@ -222,6 +294,11 @@ class Manifest:
         rows = self.db.execute("SELECT c.version, c.ordinal FROM chunks c JOIN versions v ON v.id = c.version "
                                "WHERE v.corpus = ? AND v.live = 1 ORDER BY c.version, c.ordinal", (corpus,))  # fmt: skip
         return [f"{r['version']}:{r['ordinal']}" for r in rows]
+
+    def count_chunks(self, corpus: str) -> int:
+        """How many live chunks the corpus has."""
+        return int(self.db.execute("SELECT count(*) FROM chunks c JOIN versions v ON v.id = c.version "
+                                   "WHERE v.corpus = ? AND v.live = 1", (corpus,)).fetchone()[0])  # fmt: skip
 
     def indexed_corpora(self) -> list[str]:
         return [r["name"] for r in self.db.execute("SELECT name FROM corpora ORDER BY name")]

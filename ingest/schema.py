@@ -36,6 +36,7 @@ class Document:
     lang: str = "en"
     tables: int = 0
     notes: dict[str, int] = field(default_factory=dict)  # what was left out or read otherwise, and how often
+    redacted: dict[str, int] = field(default_factory=dict)  # personal data taken out, counted by kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Chunk:
     def id(self) -> str:
         return f"{self.version}:{self.ordinal}"
 
+    @property
+    def embedded(self) -> str:
+        """What the embedding model and the keyword index read of it."""
+        return f"{self.context}\n{self.text}"
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -65,6 +71,7 @@ class Hit:
     document: str  # the document's name: its path inside the corpus
     dense: float | None = None
     keyword: float | None = None
+    named: bool = False  # the question names its document
 
     def to_json(self) -> dict[str, Any]:
         c = self.chunk
@@ -72,17 +79,21 @@ class Hit:
                 "page": c.page, "start": c.start, "end": c.end, "text": c.text}  # fmt: skip
 
 
+Status = Literal["added", "unchanged", "updated", "renamed", "removed", "gone", "failed"]
+
+
 @dataclass(slots=True)
 class FileReport:
-    """What became of one file of `ingest add`."""
+    """What became of one file of `ingest add`; `gone`: its document is indexed, and its file is no longer there."""
 
     path: str
-    status: Literal["added", "unchanged", "updated", "failed"]
+    status: Status
     reason: str = ""
     pages: int | None = None
     chunks: int = 0
     tables: int = 0
     notes: dict[str, int] = field(default_factory=dict)
+    redacted: dict[str, int] = field(default_factory=dict)
     seconds: float = field(default=0.0)
 
     def to_json(self) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 Ranks are not fused: plain reciprocal rank fusion loses to its better half wherever the halves differ much. BM25 is taken over its
 best, cosines are spread over 0..1 within the candidates, and the corpus's `dense_weight` says how much meaning counts. A
-question in a language that the embedding model does not read is searched by words alone.
+question in a language that the embedding model does not read is searched by words alone. A document that the question names comes
+first where a clause is asked for, and is preferred otherwise.
 """
 
 import logging
 import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,15 +17,27 @@ import numpy as np
 
 from corpora import UserError, load_profile
 from ingest.embed import Embedder, open_embedder
-from ingest.keywords import Keywords
+from ingest.keywords import Found, Keywords
 from ingest.language import language
-from ingest.manifest import Manifest
+from ingest.manifest import Manifest, stamp
+from ingest.named import Names
 from ingest.schema import Hit
 from ingest.settings import Settings
+from ingest.tokens import exact_tokens, fold
 from ingest.vectors import ChromaGone, Vectors, open_chroma
 
 MAX_QUERY = 8000  # characters; more is refused, not cut
 CANDIDATES = 50  # asked of each half, at least
+NARROW = 2000  # chunks; a filter that leaves no more has each of them compared
+BROAD = 0.3  # of the chunks; a filter that leaves more is applied to what is found
+SPARE = 1.25  # times what a filter's share says is asked for, since chunks near a question are of few documents
+MOST = 500  # chunks asked of Chroma at once; 1,000 take three times as long as 50
+BESIDE = 8  # questions whose halves are searched side by side
+LIKELY = 20  # best chunks that are looked at for the question's very words
+QUOTE, MAX_QUOTE = 12, 1000  # characters of a question that may be copied from a document; a word or two is no quote
+TRIES = 3  # searches while documents change; the last one counts
+PREFERRED = 0.1  # of a score: what being in a document that the question names is worth
+Vector = np.ndarray[Any, Any]
 log = logging.getLogger(__name__)
 
 
@@ -38,6 +53,9 @@ class Searcher:
         self._client: Any = None
         self._collections: dict[str, Vectors] = {}
         self._keywords: dict[str, tuple[int, Keywords]] = {}
+        self._names: dict[str, tuple[int, Names, dict[str, set[str]]]] = {}
+        self._lengths: dict[str, int] = {}
+        self._pool = self._stack.enter_context(ThreadPoolExecutor(BESIDE, "search"))
 
     def __enter__(self) -> "Searcher":
         return self
@@ -54,34 +72,92 @@ class Searcher:
             self._threads.manifest = Manifest(self.settings.root)
         return self._threads.manifest
 
-    def search(self, corpus: str, query: str, k: int = 10) -> list[Hit]:
-        """The `k` best live chunks, best first. Raises `UserError` for an unknown or empty corpus and an over-long query."""
+    def search(self, corpus: str, query: str, k: int = 10, documents: Sequence[str] = ()) -> list[Hit]:
+        """The `k` best live chunks, best first; of `documents` alone where some are given, by name, version or path.
+
+        Raises `UserError` for an unknown or empty corpus, an unknown document and an over-long query.
+        """
         if len(query) > MAX_QUERY:
             raise UserError(f"The question has {len(query):,} characters; at most {MAX_QUERY:,} are searched.",
                             "Shorten it, or add the text as a document: ingest add")  # fmt: skip
         query = query.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
         profile = load_profile(corpus, self.settings.root)
-        corpus_id = self.manifest.corpus_id(corpus)
-        if corpus_id is None:
+        if self.manifest.corpus_id(corpus) is None:
             raise UserError(f"Nothing is indexed in {corpus} yet.", f"Run: ingest add {corpus} PATH")
+        self.manifest.check_stamp(corpus, stamp(self.embedder))
         if not query.strip():
             return []
+        self._within(corpus, documents, self._named(corpus)[1])  # one that is unknown is said before a model is loaded
         weight = profile.ingest.dense_weight if language(query) in self.embedder.languages else 0.0
+        vector = self.embedder.encode([query])[0] if weight else None
+        for _ in range(TRIES):
+            generation = self.manifest.generation(corpus)
+            hits = self._search(corpus, query, vector, weight, k, documents)
+            if self.manifest.generation(corpus) == generation:
+                break  # else what was found and what was live may be of two moments, and a document in neither
+        return hits
+
+    def _search(self, corpus: str, query: str, vector: Vector | None, weight: float, k: int,
+                documents: Sequence[str]) -> list[Hit]:  # fmt: skip
+        corpus_id = str(self.manifest.corpus_id(corpus))
+        names, called = self._named(corpus)
+        within = self._within(corpus, documents, called)
+        named = names.named(query)
+        named &= within.keys() or named
+        codes = exact_tokens(query)
+        # the clause of that number in any other document is not the one that is meant
+        elsewhere = {code for code in codes if not (named and code.startswith("§"))}
+        keywords = self.keywords(corpus, corpus_id)
         fetch = max(CANDIDATES, 5 * k)
         while True:
-            words = self.keywords(corpus, corpus_id).search(query, fetch)
-            dense = self._dense(corpus_id, query, fetch) if weight else []
-            live = self.manifest.live_chunks(corpus, {*(i for i, *_ in words), *(i for i, _ in dense)})
+            dense = self._pool.submit(self._dense, corpus_id, vector, fetch, k, within, keywords.size())
+            words = {w.id: w for w in self._words(keywords, query, fetch, within, elsewhere)}
+            if named:
+                words |= {w.id: w for w in keywords.search(query, fetch, named, codes)}
+            near = dense.result()
+            live = self.manifest.live_chunks(corpus, {*words, *(i for i, _ in near)})
             # retired versions stay in both indexes until they are swept: ask for more until k live ones are left
-            if len(live) >= k or fetch >= 3200 or max(len(words), len(dense)) < fetch:
+            if len(live) >= k or fetch >= 3200 or max(len(words), len(near)) < fetch:
                 break
             fetch *= 4
-        keyword = {i: s for i, s, _ in words if i in live}
-        exact = {i: e for i, _, e in words if i in live}
-        cosine = {i: s for i, s in dense if i in live}
-        fused = fuse(keyword, cosine, weight)
-        order = sorted(live, key=lambda i: (-exact.get(i, 0), -fused[i], i))[:k]
-        return [Hit(rank, fused[i], *live[i], cosine.get(i), keyword.get(i)) for rank, i in enumerate(order, 1)]
+        keyword = {i: w.score for i, w in words.items() if i in live}
+        cosine = {i: s for i, s in near if i in live}
+        own = {i for i, (chunk, _) in live.items() if chunk.version in named}
+        score = fuse(keyword, cosine, weight)
+        if own:
+            score = {i: s * (1 - PREFERRED) + PREFERRED * (i in own) for i, s in score.items()}
+        exact = {i: words[i].exactness for i in keyword}
+        first = own if codes - elsewhere else set()
+        order = sorted(live, key=lambda i: (-exact.get(i, 0), i not in first, -score[i], i))
+        likely = {i: live[i][0].text for i in sorted(score, key=lambda i: -score[i])[:LIKELY]}
+        if verbatim := holding(query, likely):
+            order.sort(key=lambda i: i not in verbatim)
+        order = order[:k]
+        return [
+            Hit(rank, score[i], *live[i], cosine.get(i), keyword.get(i), i in own) for rank, i in enumerate(order, 1)
+        ]
+
+    def _named(self, corpus: str) -> tuple[Names, dict[str, set[str]]]:
+        """The names of the corpus's live documents as of now, and which versions have each file's name."""
+        generation = self.manifest.generation(corpus)
+        with self._guard:
+            was, names, called = self._names.get(corpus, (-1, Names(), {}))
+            if was != generation:
+                rows = self.manifest.names(corpus)
+                names.update(rows)
+                called = {}
+                for version, name, _ in rows:
+                    called.setdefault(name, set()).add(version)
+                self._names[corpus] = (generation, names, called)
+            return names, called
+
+    def _within(self, corpus: str, documents: Sequence[str], called: dict[str, set[str]]) -> dict[str, int]:
+        """The versions of the documents given, with how many chunks each has."""
+        versions = {v for document in documents for v in called.get(document) or self.manifest.find(corpus, document)}
+        new = versions - self._lengths.keys()
+        if new:
+            self._lengths |= self.manifest.lengths(new)
+        return {version: self._lengths[version] for version in versions}
 
     def keywords(self, corpus: str, corpus_id: str) -> Keywords:
         """The corpus's keyword index, reloaded when the manifest says that something changed."""
@@ -95,12 +171,39 @@ class Searcher:
             self._keywords[corpus_id] = (generation, known[1])
             return known[1]
 
-    def _dense(self, corpus_id: str, query: str, k: int) -> list[tuple[str, float]]:
-        import httpx
+    @staticmethod
+    def _words(keywords: Keywords, query: str, fetch: int, within: dict[str, int], codes: set[str]) -> list[Found]:
+        """Chunks by words, of the versions `within` alone where there are any."""
+        share = sum(within.values()) / max(keywords.size(), 1)
+        if share > BROAD:  # quicker than to ask for each of a thousand versions
+            found = [w for w in keywords.search(query, int(SPARE * fetch / share), (), codes) if _version(w.id) in within]
+            if len(found) >= fetch:
+                return found
+        return keywords.search(query, fetch, within, codes)
 
-        vector = self.embedder.encode([query])[0]
+    def _dense(self, corpus_id: str, vector: Vector | None, fetch: int, k: int, within: dict[str, int],
+               size: int) -> list[tuple[str, float]]:  # fmt: skip
+        """Up to `fetch` chunks by cosine, of the versions `within` alone where there are any; `size` counts all chunks."""
+        import httpx
+        from chromadb.errors import NotFoundError
+
+        if vector is None:
+            return []
+        count = sum(within.values())
         try:
-            return self._vectors(corpus_id).search(vector, k)
+            vectors = self._vectors(corpus_id)
+            if not within:
+                return vectors.search(vector, fetch)
+            if count <= NARROW:
+                return vectors.nearest(vector, within, fetch)
+            # Chroma's own filters cost far more than asking for more and keeping what is meant
+            most = min(int(SPARE * fetch * size / count), MOST, size)
+            found = [(i, s) for i, s in vectors.search(vector, most) if _version(i) in within]
+            if len(found) < k and most < size:
+                found = vectors.among(vector, [f"{v}:{n}" for v in within for n in range(within[v])], fetch)
+            return found[:fetch]
+        except NotFoundError:  # rebuilt under another id this moment; the generation says so
+            return []
         except (httpx.HTTPError, ChromaGone) as error:  # the server is being restarted: words alone still answer
             log.warning("Chroma does not answer (%s); searching by words alone.", error)
             return []
@@ -112,6 +215,20 @@ class Searcher:
                     self._client = self._stack.enter_context(open_chroma(self.settings))
                 self._collections[corpus_id] = Vectors(self._client, corpus_id)
             return self._collections[corpus_id]
+
+
+def _version(chunk_id: str) -> str:
+    return chunk_id.rpartition(":")[0]
+
+
+def holding(query: str, texts: dict[str, str]) -> set[str]:
+    """Of `texts`, the keys of those that hold the whole query as it stands, white space apart: it was copied from there."""
+    wanted = _solid(query)
+    return {key for key, text in texts.items() if wanted in _solid(text)} if QUOTE <= len(wanted) <= MAX_QUOTE else set()
+
+
+def _solid(text: str) -> str:
+    return "".join(fold(text).casefold().split())
 
 
 def fuse(keyword: dict[str, float], cosine: dict[str, float], weight: float) -> dict[str, float]:

@@ -9,12 +9,14 @@ ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|approx|e\.g|i\.e|Figs?|Nos?|Art|Sec|cf|vs|Mr|Ms|Dr|Ltd|Co|Inc|max|min)|^\s*\d+(?:\.\d+)*)\.$"
 )
 
+REACH = 40  # characters before a stop in which an abbreviation is looked for: a text may be nothing but abbreviations
+
 
 def sentences(text: str) -> list[tuple[int, int]]:
     """`(start, end)` of each sentence in reading order, without the white space around it."""
     spans, start = [], 0
     for match in END.finditer(text):
-        if match[0].startswith(".") and ABBREVIATION.search(text[start : match.end()]):
+        if match[0].startswith(".") and ABBREVIATION.search(text[max(start, match.end() - REACH) : match.end()]):
             continue
         spans.append((start, match.end()))
         start = match.end()

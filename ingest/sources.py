@@ -2,26 +2,34 @@
 
 import glob
 import os
-import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 from corpora import Profile, UserError
+from ingest.archives import is_archive
+from ingest.parse import Parser
 from ingest.readers import readable
+from ingest.schema import FileReport
+
+INSIDE = "!/"  # between an archive's path and a name inside it
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    path: Path  # absolute
+    path: Path  # absolute; of a file in an archive `/folder/a.zip!/inner.pdf`
     name: str  # inside its corpus: `manuals/x100.pdf`
+    file: Path  # where its bytes lie
 
 
-def expand(paths: Sequence[Path], profile: Profile) -> list[Source]:
+def expand(paths: Sequence[Path], profile: Profile, known: Collection[str] = ()) -> list[Source]:
     """Every file meant, once, in order. In a folder, files without a reader and hidden ones are passed over.
 
-    Raises `UserError` for a path that is not there, and when nothing readable is left.
+    Raises `UserError` for a path that is not there and under which none of the `known` paths lay, and when nothing readable is left.
     """
     found: dict[Path, Source] = {}
     for given in paths:
@@ -32,13 +40,13 @@ def expand(paths: Sequence[Path], profile: Profile) -> list[Source]:
         if len(str(given)) > 4000:
             raise UserError("The path is too long.", "Name the folder that the file lies in.")
         matches = [given] if given.exists() else [Path(p) for p in sorted(glob.glob(str(given), recursive=True))]  # noqa: PTH207 (absolute patterns too)
-        if not matches:
+        if not matches and not below(known, [given]):
             raise UserError(f"{given} does not exist.", "Check the path; a folder, a file or a quoted glob will do.")
         for match in matches:
             for path, name in _files(match.absolute()):
-                if not any(fnmatch(name, pattern) for pattern in profile.ingest.exclude):
-                    found.setdefault(path, Source(path, name))
-    if not found:
+                if wanted(name, profile):
+                    found.setdefault(path, Source(path, name, path))
+    if not found and not below(known, paths):
         raise UserError(f"Nothing readable in {', '.join(map(str, paths))}.", "See which files are: ingest add --help")
     return list(found.values())
 
@@ -54,16 +62,62 @@ def _files(root: Path) -> Iterable[tuple[Path, str]]:
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__pycache__")))
         for file in sorted(files):
             path = Path(folder, file)
-            if readable(path) and not file.startswith((".", "~$")):
+            if (readable(path) or is_archive(path)) and not file.startswith((".", "~$")):
                 yield path, path.relative_to(base).as_posix()
     yield from ((path, path.relative_to(base).as_posix()) for path in closed)  # to be reported as failed
 
 
-def missing(places: Iterable[sqlite3.Row], folders: Sequence[Path]) -> list[str]:
-    """Paths of places inside `folders` whose files are gone."""
+def wanted(name: str, profile: Profile) -> bool:
+    return not any(fnmatch(name, pattern) for pattern in profile.ingest.exclude)
+
+
+def below(known: Iterable[str], folders: Sequence[Path]) -> list[str]:
+    """Of the paths known, those that are one of `folders` or lie in it."""
     roots = [folder.absolute() for folder in folders]
-    return [
-        p["path"]
-        for p in places
-        if any(Path(p["path"]).is_relative_to(root) for root in roots) and not Path(p["path"]).exists()
-    ]
+    return [path for path in known if any(Path(path.split(INSIDE)[0]).is_relative_to(root) for root in roots)]
+
+
+def there(path: str) -> bool:
+    """Is there still a file at a known path? Of a file in an archive: is the archive there?"""
+    return Path(path.split(INSIDE)[0]).exists()
+
+
+class Unpacked:
+    """Sources with each archive among them replaced by what lies in it, unpacked in a temporary folder."""
+
+    def __init__(self, profile: Profile, run: Path, parser: Parser) -> None:
+        self.profile, self.run, self.parser = profile, run, parser
+
+    def __enter__(self) -> "Unpacked":
+        self.run.mkdir(parents=True, exist_ok=True)
+        for left in self.run.glob("unpacked-*"):  # by a process that was killed
+            if not Path("/proc", left.name.split("-")[1]).exists():
+                rmtree(left, ignore_errors=True)
+        self._folder = TemporaryDirectory(prefix=f"unpacked-{os.getpid()}-", dir=self.run)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._folder.cleanup()
+
+    def files(self, sources: Sequence[Source]) -> Iterator[Source | FileReport]:
+        for source in sources:
+            if is_archive(source.path):
+                yield from self._inside(source)
+            else:
+                yield source
+
+    def _inside(self, archive: Source) -> Iterator[Source | FileReport]:
+        folder = Path(self._folder.name) / uuid4().hex
+        folder.mkdir()
+        try:
+            found = self.parser.unpack(archive.path, folder).result()
+        except UserError as error:
+            yield FileReport(str(archive.path), "failed", str(error))
+            return
+        for label, reason in found["refused"]:
+            inner = label.partition("/")[2]
+            yield FileReport(f"{archive.path}{INSIDE}{inner}" if inner else str(archive.path), "failed", reason)
+        for label, file in found["files"]:
+            inner = label.partition("/")[2]
+            if wanted(f"{archive.name}/{inner}", self.profile):
+                yield Source(Path(f"{archive.path}{INSIDE}{inner}"), f"{archive.name}/{inner}", Path(file))

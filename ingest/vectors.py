@@ -5,7 +5,10 @@ lock, because two processes on one Chroma folder corrupt it.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,8 +21,13 @@ from ingest.settings import Settings
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
+    from chromadb.api.types import QueryResult
 
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+Array = np.ndarray[Any, Any]
+Rows = tuple[list[str], Array]  # chunk ids and their embeddings
+KEPT = 20_000  # embeddings held for questions about some documents alone: 30 MB of 384 dimensions
+UNWRITTEN = (0.02, 0.05, 0.1, 0.2)  # seconds between tries while a collection's first vectors are on their way to the server's disk
 BATCH = 2000  # embeddings a call; Chroma refuses more than about 5,000
 
 
@@ -64,11 +72,13 @@ class Vectors:
 
     def __init__(self, client: "ClientAPI", corpus_id: str) -> None:
         self.client = client
+        self._guard = threading.Lock()
+        self._kept: OrderedDict[str, Rows] = OrderedDict()  # version → its ids and embeddings; those asked for last at the end
         self.name = f"c-{corpus_id}"
         self.collection = client.get_or_create_collection(self.name, configuration={"hnsw": {"space": "cosine"}},
                                                           embedding_function=None)  # fmt: skip
 
-    def add(self, ids: Sequence[str], embeddings: np.ndarray[Any, Any]) -> None:
+    def add(self, ids: Sequence[str], embeddings: Array) -> None:
         for at in range(0, len(ids), BATCH):
             self.collection.upsert(ids=list(ids[at : at + BATCH]), embeddings=embeddings[at : at + BATCH])
 
@@ -76,9 +86,67 @@ class Vectors:
         for at in range(0, len(ids), BATCH):
             self.collection.delete(ids=list(ids[at : at + BATCH]))
 
-    def search(self, embedding: np.ndarray[Any, Any], k: int) -> list[tuple[str, float]]:
-        """Up to `k` `(chunk id, cosine)` pairs, best first."""
-        found = self.collection.query(query_embeddings=embedding.reshape(1, -1), n_results=k, include=["distances"])
+    def search(self, embedding: Array, k: int) -> list[tuple[str, float]]:
+        """Up to `k` `(chunk id, cosine)` pairs, best first; none while the server has yet to write the collection's first vectors."""
+        from chromadb.errors import InternalError
+
+        for pause in (*UNWRITTEN, None):
+            try:
+                return self._pairs(self.collection.query(query_embeddings=embedding.reshape(1, -1), n_results=k, include=["distances"]))
+            except InternalError as error:
+                if "Nothing found on disk" not in str(error):
+                    raise
+                if pause is not None:
+                    time.sleep(pause)
+        return []
+
+    def among(self, embedding: Array, ids: Sequence[str], k: int) -> list[tuple[str, float]]:
+        """Up to `k` `(chunk id, cosine)` pairs of the chunks given, by Chroma's own filter, which takes its time."""
+        return self._pairs(self.collection.query(query_embeddings=embedding.reshape(1, -1), ids=list(ids), n_results=k,
+                                                 include=["distances"]))  # fmt: skip
+
+    def nearest(self, embedding: Array, within: Mapping[str, int], k: int) -> list[tuple[str, float]]:
+        """Up to `k` `(chunk id, cosine)` pairs of a few versions, given with how many chunks each has; none is passed over.
+
+        Their embeddings are compared here and kept for the next question: those of a version never change.
+        """
+        with self._guard:
+            rows = {v: self._kept[v] for v in within if v in self._kept}
+            for version in rows:
+                self._kept.move_to_end(version)
+        rows |= self._rows({v: within[v] for v in within if v not in rows})
+        ids = [i for version in rows for i in rows[version][0]]
+        if not ids:
+            return []
+        cosines = np.concatenate([rows[v][1] for v in rows]) @ embedding
+        return [(ids[i], float(cosines[i])) for i in np.argsort(-cosines, kind="stable")[:k]]
+
+    def _rows(self, versions: Mapping[str, int]) -> dict[str, "Rows"]:
+        """The ids and embeddings of whole versions, from Chroma."""
+        if not versions:
+            return {}
+        wanted = [f"{version}:{n}" for version in versions for n in range(versions[version])]
+        found = self.collection.get(ids=wanted, include=["embeddings"])
+        at = {id_: n for n, id_ in enumerate(found["ids"])}
+        embeddings = np.asarray(found["embeddings"], np.float32)
+        rows: dict[str, Rows] = {}
+        for version, count in versions.items():
+            ids = [i for i in (f"{version}:{n}" for n in range(count)) if i in at]
+            rows[version] = ids, embeddings[[at[i] for i in ids]].reshape(len(ids), -1)
+        with self._guard:
+            self._kept |= {version: row for version, row in rows.items() if len(row[0]) == versions[version]}
+            while sum(len(ids) for ids, _ in self._kept.values()) > KEPT:
+                self._kept.popitem(last=False)
+        return rows
+
+    def get(self, ids: Sequence[str]) -> Array:
+        """The embeddings of chunks, in the order asked for. Raises `KeyError` where one is missing."""
+        found = self.collection.get(ids=list(ids), include=["embeddings"])
+        rows = dict(zip(found["ids"], np.asarray(found["embeddings"], np.float32), strict=True))
+        return np.stack([rows[i] for i in ids])
+
+    @staticmethod
+    def _pairs(found: "QueryResult") -> list[tuple[str, float]]:
         distances = found["distances"]
         assert distances is not None
         return [(i, 1.0 - d) for i, d in zip(found["ids"][0], distances[0], strict=True)]

@@ -49,6 +49,12 @@ def make_parser() -> ArgumentParser:
     p = keys.add_parser("link", help="a new link that signs in to the page once")
     p.set_defaults(run=key_link)
 
+    p = commands.add_parser("erase", help="forget documents that were removed: answers, feedback and training rows with them in")
+    p.add_argument("corpus")
+    p.add_argument("versions", nargs="+", metavar="DOCUMENT-VERSION", help="as ingest list CORPUS --json and the journal call it")
+    p.add_argument("--json", action="store_true", help="for machines")
+    p.set_defaults(run=erase)
+
     p = commands.add_parser("doctor", help="what is installed, chosen, up, and wrong")
     p.add_argument("--json", action="store_true", help="for machines")
     p.set_defaults(run=doctor)
@@ -206,6 +212,29 @@ def open_journal() -> Any:
     settings = Settings()
     settings.root.mkdir(parents=True, exist_ok=True)
     return Journal(settings.root)
+
+
+def erase(args: Namespace) -> int:
+    from ingest.settings import Settings
+    from serve.erase import erase as forget
+
+    with console.waiting("Rewriting the journal", quiet=args.json):
+        done = forget(Settings(), args.corpus, args.versions)
+    if args.json:
+        console.print_json(done.model_dump())
+        return console.DONE
+    print(f"{done.answers} answers were emptied, with {done.feedback} comments and corrections on them; "
+          f"{done.retrieved} more lost the passages that were found for them.")  # fmt: skip
+    for file in done.files:
+        print(f"Erased: {file}")
+    for weights in done.weights:
+        known = "learnt from it" if weights.certain else "may have learnt from it; it does not say what it learnt from"
+        print(f"{weights.folder}{' (served)' if weights.served else ''} {known}. To retire it: {' && '.join(weights.retire)}")
+    if done.earlier:
+        print(f"Earlier versions of it are still in the journal: serve erase {args.corpus} {' '.join(done.earlier)}")
+    if done.indexed:
+        print(f"Still indexed: {', '.join(done.indexed)}. Remove it, or the next answers show it again: ingest remove {args.corpus}")
+    return console.DONE
 
 
 def doctor(args: Namespace) -> int:

@@ -73,6 +73,20 @@ class Database:
                     self._db.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def scrubbing(self) -> Iterator[None]:
+        """Of what the body deletes or overwrites, and of what was before, nothing is left on disk, in the file or in its log.
+
+        Raises `UserError` while another process holds on to an old state by reading it.
+        """
+        self.rows("PRAGMA secure_delete=ON")  # should there be no room for the rest
+        yield
+        with self._lock:
+            self._db.execute("VACUUM")  # rows that moved or went before left copies in the pages that they came from
+            if self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise UserError("What was erased is still in the journal's log, because another process reads on.",
+                                "Stop it (make down), then run the same command again.")  # fmt: skip
+
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with self._lock:
             return self._db.execute(query, values).fetchall()

@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 from ingest.keywords import HEAD
 from ingest.schema import Hit
 from ingest.sentences import strip_span
-from ingest.tokens import exact_tokens, tokens
+from ingest.tokens import exact_tokens, heads, tokens
 from serve.cite import Span, spans
 from serve.evidence import strays
 
 MOST = 3  # sentences; more is reading the documents oneself
 LOOKED_UP = 1.0  # what a question names by its number comes before what only resembles it
-NAMED = 0.7  # of the best heading's share of the question
 NEAR = 0.7  # of the best sentence's score: what falls below says something else
 
 
@@ -21,13 +20,14 @@ def extract(question: str, hits: Sequence[Hit], weigh: Callable[[str], float]) -
     codes = exact_tokens(question)
     total = sum(map(weigh, asked)) or 1.0
     scored: list[tuple[float, Span]] = []
-    named = max((sum(map(weigh, asked & set(tokens(h.chunk.context)))) for h in hits if _looked_up(h, codes)), default=0.0)
+    looked_up = {hit.chunk.id: whole for hit in hits if (whole := _looked_up(hit, codes))}
+    # two documents have an Article 23; where the question names one of them, the other's is no answer
+    named = any(hit.named and hit.chunk.id in looked_up for hit in hits)
     for hit in hits:
         context = set(tokens(hit.chunk.context))
-        if whole := _looked_up(hit, codes):
-            # two documents have an Article 23; where the question names one of them, the other's is no answer
-            if sum(map(weigh, asked & context)) >= NAMED * named:
-                scored.append((LOOKED_UP + hit.score, whole))
+        if hit.chunk.id in looked_up:
+            if hit.named or not named:
+                scored.append((LOOKED_UP + hit.score, looked_up[hit.chunk.id]))
             continue
         for span in spans(hit):
             words = set(tokens(span.text))
@@ -53,7 +53,7 @@ def extract(question: str, hits: Sequence[Hit], weigh: Callable[[str], float]) -
 def _looked_up(hit: Hit, codes: set[str]) -> Span | None:
     """The whole chunk, if it is the clause, table row or definition that the question names."""
     start, end = strip_span(hit.chunk.text, 0, len(hit.chunk.text))
-    begins = exact_tokens(hit.chunk.text[start : start + HEAD].split("\n")[0])
+    begins = heads(hit.chunk.text[start : start + HEAD].split("\n")[0])
     clause = {c for c in codes if c.startswith("§")}
     return Span(hit, start, end) if clause and clause <= begins else None
 

@@ -1,6 +1,8 @@
 """The journal: who asked what, what was answered and said of it, keys, jobs and who did what. home/journal.sqlite3."""
 
+import json
 import secrets
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,35 @@ class Journal(Keys, Jobs):
         """The newest traces of a corpus, newest first."""
         rows = self.rows("SELECT trace FROM traces WHERE corpus = ? ORDER BY rowid DESC LIMIT ?", (corpus, limit))
         return [Trace.model_validate_json(row["trace"]) for row in rows]
+
+    def traces_with(self, corpus: str, words: Iterable[str]) -> Iterator[Trace]:
+        """Every trace of a corpus whose record holds one of the words, oldest first; each is read when it is asked for."""
+        found: set[int] = set()
+        for word in words:
+            said = json.dumps(word, ensure_ascii=False)[1:-1]
+            found |= {r["rowid"] for r in self.rows(
+                "SELECT rowid FROM traces WHERE corpus = ? AND instr(trace, ?)", (corpus, said))}  # fmt: skip
+        for number in sorted(found):
+            if row := self.row("SELECT trace FROM traces WHERE rowid = ?", (number,)):
+                yield Trace.model_validate_json(row["trace"])
+
+    def rewrite(self, traces: Iterable[Trace], emptied: Collection[str]) -> int:
+        """Put other records in the traces' places; of those named in `emptied`, feedback keeps its score alone.
+
+        Returns how many comments and corrections went.
+        """
+        count = 0
+        with self.writing() as db:
+            for trace in traces:
+                db.execute("UPDATE traces SET trace = ? WHERE id = ?", (trace.model_dump_json(), trace.id))
+            for trace_id in emptied:
+                for row in db.execute("SELECT id, feedback FROM feedback WHERE trace = ?", (trace_id,)).fetchall():
+                    feedback = Feedback.model_validate_json(row["feedback"])
+                    if feedback.comment or feedback.correction:
+                        count += 1
+                        bare = feedback.model_copy(update={"comment": "", "correction": ""})
+                        db.execute("UPDATE feedback SET feedback = ? WHERE id = ?", (bare.model_dump_json(), row["id"]))
+        return count
 
     def add_feedback(self, feedback: Feedback, key: str = "") -> str:
         """Store it and return its id. Raises `UserError` where its trace is unknown."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from corpora import UserError, load_profile, profile_names
 from ingest import console
+from ingest.report import Progress
 from ingest.settings import Settings
 from serve.models import ensure
 from serve.tiers import pick_tier
@@ -45,7 +46,10 @@ def index(settings: Settings) -> int:
     for name in profile_names():
         try:
             profile = load_profile(name, settings.root)
-            reports = add(Index(name, settings, embedder), profile.title)
+            index = Index(name, settings, embedder)
+            if index.is_stale():
+                rebuild(index, profile.title)
+            reports = add(index, profile.title)
         except UserError as error:
             say(f"{name}: {error}")
             code = console.SOME_FAILED
@@ -60,13 +64,17 @@ def index(settings: Settings) -> int:
     return code
 
 
+def rebuild(index: "Index", title: str) -> None:
+    """An index made with another embedding model, or by an earlier Lectern, is made anew from the manifest."""
+    with console.progress(f"  {index.corpus} ({title}): rebuilding", 1) as advance:
+        index.rebuild(lambda n, total: advance(n / total, f"{n} of {total} chunks"))
+
+
 def add(index: "Index", title: str) -> "list[FileReport]":
     with console.progress(f"  {index.corpus} ({title})", 1) as advance:
 
-        def on_file(report: "FileReport", done: int, total: int) -> None:
-            advance(1 / total, f"{done} of {total} files")
-
-        return index.add(index.profile.sources, on_file=on_file)
+        progress = Progress(advance)
+        return index.add(index.profile.sources, prune=True, on_file=progress.file, on_page=progress.page)
 
 
 def say(sentence: str) -> None:

@@ -67,12 +67,12 @@ def remove(corpus: Corpus, version: str, opened: Opened, shared: Shared, key: Ke
         )
     index = Index(corpus, shared.settings, shared.searcher.embedder)
     try:
-        removed = index.remove([version])
+        removed = index.remove([version])[0]["document"]
     finally:
         index.manifest.close()
     forget_uploads(shared.settings, corpus, [row["path"] for row in found])
-    shared.journal.audit(key, "remove", f"{corpus}/{removed[0]}")
-    return {"removed": removed[0]}
+    shared.journal.audit(key, "remove", f"{corpus}/{removed}")
+    return {"removed": removed}
 
 
 @router.get("/versions/{version}/passage")

@@ -98,3 +98,18 @@ def test_a_wide_table_does_not_multiply() -> None:
     chunks = chunk(document, "v", words, 40)
     check_tiling(document, chunks)
     assert max(len(c.context) for c in chunks) < 400
+
+
+def test_a_long_text_without_seams_is_not_counted_over_and_over() -> None:
+    counted = 0
+
+    def count(texts: list[str]) -> list[int]:
+        nonlocal counted
+        counted += sum(map(len, texts))
+        return [len(t) for t in texts]
+
+    writer = Writer("t")
+    writer.paragraph("阀" * 100_000)
+    chunks = chunk(writer.document(), "v", count, 50)
+    assert "".join(c.text for c in chunks) == "阀" * 100_000 and max(len(c.text) for c in chunks) <= 50
+    assert counted < 1_000_000, "halving alone would count the whole once for each time it is halved"

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ def run(home: Path, *arguments: str, **kwargs: object) -> subprocess.CompletedPr
         (["add", "legall", "."], "No corpus 'legall'. Known: code, legal, maintenance, official"),
         (["search", "legal", "x" * 50_000], "50,000 characters"),
         (["search", "legal", "x", "-k", "0"], "between 1 and 1000"),
+        (["search", "legal", "x", "--document", "nothing.md"], "No document 'nothing.md' in legal"),
         (["show", "legal", "nothing.md"], "No document"),
         (["remove", "legal", "nothing.md"], "No document"),
         (["init", "No Name"], "no name for a corpus"),
@@ -58,6 +61,9 @@ def test_add_lists_failures_exits_1_and_keeps_the_rest(indexed: Path, tmp_path: 
 def test_search_json_has_the_promised_shape(indexed: Path) -> None:
     hits = json.loads(run(indexed, "search", "maintenance", "SC-A04", "-k", "3", "--json").stdout)
     assert len(hits) == 3
+    lease = "kestrel-point-equipment-lease.md"
+    some = json.loads(run(indexed, "search", "legal", "notice period", "--document", lease, "--json").stdout)
+    assert {h["document"] for h in some} == {lease}
     assert set(hits[0]) == {"rank", "score", "chunk_id", "document", "page", "start", "end", "text"}
     shown = run(indexed, "show", "maintenance", hits[0]["document"], "--text").stdout
     assert shown[hits[0]["start"] : hits[0]["end"]] == hits[0]["text"]
@@ -77,7 +83,7 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(indexed: Path, tmp_path: Pa
     home = tmp_path / "home"
     shutil.copytree(indexed, home, symlinks=True)
     before = run(home, "list", "maintenance", "--json").stdout
-    (tmp_path / "big.txt").write_text("The boiler B4 holds 900 litres of water at 6 bar. " * 30_000)
+    (tmp_path / "big.txt").write_text("The boiler B4 holds 900 litres of water at 6 bar. " * 5_000)
     limited = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
         f"from ingest.cli import main; sys.exit(main(['add', 'maintenance', {str(tmp_path / 'big.txt')!r}]))"
@@ -101,7 +107,9 @@ def test_odd_files_fail_alone(indexed: Path, tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("Valve V8 opens at 5 bar.")
     done = run(indexed, "add", "odd", str(tmp_path), "--json")
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
-    assert sorted(f["status"] for f in json.loads(done.stdout)["files"]) == ["added", "failed", "failed", "failed"]
+    files = json.loads(done.stdout)["files"]
+    assert sorted(f["status"] for f in files) == ["added", "failed", "failed", "failed"]
+    assert sum("name is no UTF-8" in f["reason"] for f in files) == 1
 
 
 def test_a_broken_profile_hides_no_other_corpus(indexed: Path, tmp_path: Path) -> None:
@@ -139,3 +147,44 @@ def test_a_damaged_manifest_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "manifest.sqlite3").write_bytes(b"not a database at all" * 400)
     done = run(tmp_path, "list")
     assert done.returncode == 2 and "damaged" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_what_is_erased_is_in_no_file_any_more(indexed: Path, tmp_path: Path) -> None:
+    home, files = tmp_path / "home", tmp_path / "files"
+    files.mkdir()
+    home.mkdir()
+    (home / "models").symlink_to((indexed / "models").resolve())
+    assert run(home, "init", "letters").returncode == 0
+    secret, kept = "Quillfeather owes 4711 crowns", "The harbour opens at six"
+    (files / "debt.txt").write_text(f"{secret}, payable in May.")
+    (files / "port.txt").write_text(f"{kept}.")
+    assert run(home, "add", "letters", str(files)).returncode == 0
+    held = [f for f in home.rglob("*") if f.is_file() and secret.encode() in f.read_bytes()]
+    assert len(held) >= 2, "the manifest or its log, and the original"
+    done = run(home, "remove", "letters", "files/debt.txt", "--erase")
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    words = (secret.encode(), b"quillfeath")  # the keyword index holds words by their stems
+    assert not [f for f in home.rglob("*") if f.is_file() and any(w in f.read_bytes() for w in words)]
+    assert kept in run(home, "search", "letters", "when does the harbour open").stdout
+    assert run(home, "verify", "letters").returncode == 0
+
+
+def test_watch_indexes_what_comes_and_ends_with_ctrl_c(indexed: Path, tmp_path: Path) -> None:
+    assert run(indexed, "init", "watched").returncode == 0
+    (tmp_path / "one.txt").write_text("Valve W1 opens at 1 bar.")
+    command = [sys.executable, "-m", "ingest", "add", "watched", str(tmp_path), "--watch"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment(indexed), cwd=ROOT, **pipes) as watching:  # type: ignore[call-overload]
+        assert watching.stdout and watching.stderr
+        line = ""
+        while "Watching" not in line:
+            line = watching.stderr.readline()
+            assert line, "it ended before it watched"
+        deadline = time.monotonic() + 60
+        while "two.txt" not in run(indexed, "list", "watched").stdout and time.monotonic() < deadline:
+            # the watcher may only be about to look when the file comes
+            (tmp_path / "two.txt").write_text(f"Valve W2 opens at 2 bar, seen at {time.monotonic()}.")
+            time.sleep(0.5)
+        watching.send_signal(signal.SIGINT)
+        said = watching.stdout.read()
+        assert watching.wait(30) == 130 and "two.txt" in said

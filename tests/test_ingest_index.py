@@ -3,10 +3,13 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,11 +17,27 @@ import pytest
 from corpora import UserError
 from ingest.cli import cure
 from ingest.index import Index
+from ingest.keywords import Keywords
+from ingest.schema import Chunk, Document
 from ingest.search import Searcher
 from ingest.settings import Settings
+from ingest.vectors import Vectors, open_chroma
 from tests.conftest import environment
 
 TEXT = "The coolant pump P7 runs at 45 l/min. Its filter is changed every 500 hours."
+
+SCHEMA_1 = """
+CREATE TABLE corpora (name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, generation INTEGER NOT NULL DEFAULT 0, stamp TEXT NOT NULL);
+CREATE TABLE versions (id TEXT PRIMARY KEY, corpus TEXT NOT NULL REFERENCES corpora(name), sha256 TEXT NOT NULL, parse TEXT NOT NULL,
+    suffix TEXT NOT NULL, bytes INTEGER NOT NULL, title TEXT NOT NULL, lang TEXT NOT NULL, pages INTEGER, text TEXT NOT NULL,
+    live INTEGER NOT NULL DEFAULT 0, added TEXT NOT NULL);
+CREATE TABLE places (corpus TEXT NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, PRIMARY KEY (corpus, path));
+CREATE INDEX places_version ON places(version);
+CREATE TABLE chunks (version TEXT NOT NULL, ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, page INTEGER,
+    text TEXT NOT NULL, context TEXT NOT NULL, PRIMARY KEY (version, ordinal)) WITHOUT ROWID;
+PRAGMA user_version=1;
+"""
 
 
 @pytest.fixture
@@ -60,7 +79,7 @@ def test_added_then_unchanged_then_updated_then_removed(settings: Settings, docs
     assert index.verify() == []
     assert len(list((settings.root / "files").iterdir())) == 2, "the old original is swept"
     assert {d["document"] for d in before} == {d["document"] for d in index.documents()}
-    assert index.remove(["fan.md"]) == ["fan.md"]
+    assert [d["document"] for d in index.remove(["fan.md"])] == ["fan.md"]
     assert index.verify() == [] and [d["document"] for d in index.documents()] == ["pump.txt"]
 
 
@@ -119,12 +138,10 @@ def test_a_file_that_breaks_keeps_its_old_version(settings: Settings, docs: Path
 def test_what_a_crash_left_is_swept(settings: Settings, docs: Path) -> None:
     index = Index("plant", settings)
     index.add([docs / "fan.md"])
-    corpus_id = index.manifest.corpus_id("plant")
-    assert corpus_id
-    from ingest.sources import Source
-
-    parsed = index._parse(Source(docs / "pump.txt", "pump.txt"))  # stored, never published: as after a kill
-    assert index.manifest.dead_versions("plant") == [parsed.version]  # type: ignore[union-attr]
+    document = Document("Pump", TEXT, (), None)
+    stored = Chunk("dead", 0, TEXT, 0, len(TEXT), None, "")
+    index.manifest.add_version("dead", "plant", "0" * 64, "some parse", docs / "pump.txt", 9, document, [stored])  # as after a kill
+    assert index.manifest.dead_versions("plant") == ["dead"]
     assert found(settings, "coolant pump P7") == found(settings, "fan F3")[:1], "what is not live is not found"
     assert status(Index("plant", settings).add([docs])) == {"pump.txt": "added", "fan.md": "unchanged"}
     assert index.verify() == [] and index.manifest.dead_versions("plant") == []
@@ -167,16 +184,128 @@ def test_another_embedder_stops_with_the_mending_command(settings: Settings, doc
     assert status(Index("plant", settings).add([docs])) == {"pump.txt": "unchanged", "fan.md": "unchanged"}
 
 
-def test_two_writers_do_not_meet(settings: Settings, docs: Path) -> None:
+def test_two_writers_take_turns(settings: Settings, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = Index("plant", settings), Index("plant", settings)
-    with first._writing(), pytest.raises(UserError, match=f"process {os.getpid()}"):
-        second.add([docs])
+    with first.publisher.writing():
+        monkeypatch.setattr("ingest.publish.PATIENCE", 0.2)
+        with pytest.raises(UserError, match=f"process {os.getpid()}"):
+            second.add([docs])
+    assert status(second.add([docs])) == {"pump.txt": "added", "fan.md": "added"}
+
+
+def test_a_file_that_moves_keeps_its_version_and_a_deleted_one_is_named(settings: Settings, docs: Path) -> None:
+    index = Index("plant", settings)
+    index.add([docs])
+    before = {d["document"]: d["version"] for d in index.documents()}
+    (docs / "old").mkdir()
+    (docs / "pump.txt").rename(docs / "old" / "pump-7.txt")
+    (docs / "fan.md").unlink()
+    assert status(index.add([docs])) == {"pump-7.txt": "renamed", "fan.md": "gone"}
+    assert {d["document"]: d["version"] for d in index.documents()} == {"old/pump-7.txt": before["pump.txt"], "fan.md": before["fan.md"]}
+    assert status(index.add([docs], prune=True)) == {"pump-7.txt": "unchanged", "fan.md": "removed"}
+    assert index.verify() == [] and len(index.documents()) == 1
+    shutil.rmtree(docs)
+    assert status(index.add([docs])) == {"pump-7.txt": "gone"}
+    assert status(index.add([docs], prune=True)) == {"pump-7.txt": "removed"} and index.verify() == []
+
+
+def test_files_in_an_archive_are_documents_of_their_own(settings: Settings, docs: Path) -> None:
+    with zipfile.ZipFile(docs / "more.zip", "w") as archive:
+        archive.writestr("valves/v1.txt", "Valve V1 opens at 4 bar.")
+        archive.writestr("valves/none.txt", "")
+        archive.writestr("../../escaped.txt", "The escape hatch H1 opens outwards.")
+    index = Index("plant", settings)
+    reports = index.add([docs])
+    assert status(reports) == {"pump.txt": "added", "fan.md": "added", "v1.txt": "added", "none.txt": "failed", "escaped.txt": "added"}
+    assert "more.zip/valves/v1.txt" in {d["document"] for d in index.documents()}
+    assert "V1" in found(settings, "at what pressure does valve V1 open")[0]
+    assert not list((settings.root / "run").glob("unpacked-*")) and index.verify() == []
+    assert status(index.add([docs]))["v1.txt"] == "unchanged"
+    (docs / "more.zip").unlink()
+    assert status(index.add([docs], prune=True))["v1.txt"] == "removed" and len(index.documents()) == 2
+
+
+def test_fix_mends_what_verify_finds(settings: Settings, docs: Path) -> None:
+    index = Index("plant", settings)
+    index.add([docs])
+    corpus_id = index.manifest.corpus_id("plant")
+    assert corpus_id
+    some, other = (d["version"] for d in index.documents())
+    with open_chroma(settings) as client:
+        vectors = Vectors(client, corpus_id)
+        vectors.add(["dead:0"], vectors.get([f"{other}:0"]))
+        vectors.delete([f"{some}:0"])
+    Keywords(settings.root / "keywords" / corpus_id).write([Chunk("dead", 0, "x", 0, 1, None, "")], remove_versions=[some])
+    original = index.manifest.original(some)
+    assert original
+    original.write_text("altered")
+    assert len(index.verify()) == 5
+    assert index.verify(fix=True) == [] and index.verify() == []
+    index.manifest.db.execute("UPDATE chunks SET text = 'other' WHERE version = ?", (some,))
+    assert len(index.verify(fix=True)) == 1, "a text comes back from its file alone"
+    assert sorted(status(index.add([docs])).values()) == ["unchanged", "updated"] and index.verify() == []
+    assert original.read_bytes() in {f.read_bytes() for f in docs.iterdir()}
+
+
+def test_a_reader_that_hangs_is_stopped_and_its_file_reported(
+    settings: Settings, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.parse.SILENCE", 0.0)  # every reader is too slow
+    index = Index("plant", settings)
+    reports = index.add([docs])
+    assert {r.status for r in reports} == {"failed"} and all("stopped" in r.reason for r in reports)
+    monkeypatch.undo()
+    assert set(status(index.add([docs])).values()) == {"added"}
+
+
+def test_redacted_once_stays_redacted(settings: Settings, docs: Path) -> None:
+    (docs / "call.txt").write_text("Call the fitter: fitter@example.org, about pump P9.")
+    index = Index("plant", settings)
+    (report,) = index.add([docs / "call.txt"], redact=True)
+    assert report.redacted and sum(report.redacted.values()) == 1
+    assert not list((settings.root / "files").glob("*")), "the original holds what was taken out"
+    assert status(index.add([docs / "call.txt"])) == {"call.txt": "unchanged"} and index.verify() == []
+    (docs / "call.txt").rename(docs / "fitter.txt")
+    assert status(index.add([docs / "fitter.txt"])) == {"fitter.txt": "renamed"}
+    assert not any(b"fitter@" in f.read_bytes() for f in settings.root.rglob("*") if f.is_file() and "in" not in f.parts)
+
+
+def test_an_index_of_the_first_schema_opens_and_names_the_command(settings: Settings, docs: Path) -> None:
+    index = Index("plant", settings)
+    index.add([docs])
+    index.manifest.close()
+    file = settings.root / "manifest.sqlite3"
+    file.rename(settings.root / "new.sqlite3")
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.executescript(SCHEMA_1)
+        db.execute("ATTACH ? AS new", (str(settings.root / "new.sqlite3"),))
+        for table in ("corpora", "versions", "places", "chunks"):
+            columns = ", ".join(f'"{row[1]}"' for row in db.execute(f"PRAGMA main.table_info({table})"))
+            db.execute(f"INSERT INTO {table} SELECT {columns} FROM new.{table}")
+        db.execute("UPDATE versions SET parse = 'reader 1'")
+        db.execute("UPDATE corpora SET stamp = ?", ('{"dimension": 384, "embedder": "all-MiniLM-L6-v2", "schema": 1, "tokens": "0"}',))
+    again = Index("plant", settings)
+    assert len(again.documents()) == 2
+    with pytest.raises(UserError, match="ingest rebuild plant"):
+        again.add([docs])
+    again.rebuild()
+    assert status(again.add([docs])) == {"pump.txt": "updated", "fan.md": "updated"} and again.verify() == []
+
+
+def test_what_a_killed_rebuild_left_goes_with_the_next(settings: Settings, docs: Path) -> None:
+    index = Index("plant", settings)
+    index.add([docs])
+    index.manifest.begin_rebuild("plant", "halfdone")
+    with open_chroma(settings) as client:
+        Vectors(client, "halfdone")
+    Keywords(settings.root / "keywords" / "halfdone")
+    index.rebuild()
+    with open_chroma(settings) as client:
+        assert [c.name for c in client.list_collections()] == [f"c-{index.manifest.corpus_id('plant')}"]
+    assert [f.name for f in (settings.root / "keywords").iterdir()] == [index.manifest.corpus_id("plant")]
 
 
 def test_verify_sees_a_lost_vector_a_lost_keyword_and_an_altered_original(settings: Settings, docs: Path) -> None:
-    from ingest.keywords import Keywords
-    from ingest.vectors import Vectors, open_chroma
-
     index = Index("plant", settings)
     index.add([docs])
     corpus_id = index.manifest.corpus_id("plant")

@@ -1,6 +1,7 @@
 """Search over the shipped corpora finds first what is named, and fusion keeps its promises."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,8 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corpora import UserError
+from ingest.keywords import Keywords
+from ingest.manifest import Manifest, stamp
+from ingest.schema import Chunk, Document
 from ingest.search import Searcher, fuse
 from ingest.settings import Settings
+from tests.bench.search import CORPUS, DIMENSION, Given, Made, build, unit, write_profile
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +33,13 @@ def searcher(indexed: Path) -> Iterator[Searcher]:
         ("legal", "第23条怎么规定", "第二十三条"),
         ("code", "compute_delay", "def compute_delay"),
         ("code", "TW-1304", "TW-1304"),
+        ("code", "tw1304", "TW-1304"),
+        ("maintenance", "sca04", "SC-A04 | Fan motor overload"),
+        ("maintenance", "ＳＣ－Ａ０４", "SC-A04 | Fan motor overload"),
+        ("legal", "合同管理辦法第二十三條", "第二十三条"),
+        ("legal", "考勤制度第31条讲的是什么？", "第三十一条"),
+        ("legal", "What does clause 8.5 in the Kestrel Point lease say?", "8.5"),
+        ("legal", "Kestrel Point lease, Section 4.2", "4.2"),
     ],
 )
 def test_what_is_named_comes_first(searcher: Searcher, corpus: str, query: str, begins: str) -> None:
@@ -53,6 +65,89 @@ def test_chinese_is_not_searched_by_a_model_that_does_not_read_it(searcher: Sear
 def test_offsets_point_into_the_document(searcher: Searcher) -> None:
     for hit in searcher.search("maintenance", "oil change interval", 10):
         assert searcher.manifest.text(hit.chunk.version)[hit.chunk.start : hit.chunk.end] == hit.chunk.text
+
+
+@pytest.mark.parametrize(
+    ("question", "document"),
+    [
+        ("合同管理办法第二十三条", "hengchuan-contract-management-measures.docx"),
+        ("考勤制度第二十三条", "hengchuan-attendance-overtime-policy.md"),
+        ("Clause 3.1 of the equipment lease", "kestrel-point-equipment-lease.md"),
+        ("Section 3.1 of the Orrin Vale master services agreement", "brightwater-orrin-vale-master-services-agreement.docx"),
+    ],
+)
+def test_a_clause_is_looked_up_in_the_document_that_is_named(searcher: Searcher, question: str, document: str) -> None:
+    hits = searcher.search("legal", question, 5)
+    assert hits[0].document == document and hits[0].named
+    assert not any(h.named for h in hits if h.document != document)
+
+
+def test_words_copied_from_a_document_find_their_place(searcher: Searcher) -> None:
+    for version, *_ in searcher.manifest.names("maintenance"):
+        for chunk in searcher.manifest.chunks(version)[5:100:20]:
+            text = " ".join(chunk.text.split())
+            copied = text[len(text) // 3 :][:60].upper()
+            found = searcher.search("maintenance", copied, 3)
+            assert any(copied.lower() in " ".join(h.chunk.text.split()).lower() for h in found), copied
+
+
+def test_some_documents_alone(searcher: Searcher) -> None:
+    lease = "kestrel-point-equipment-lease.md"
+    hits = searcher.search("legal", "What is the notice period for termination?", 20, [lease])
+    assert len(hits) == 20 and {h.document for h in hits} == {lease}
+    assert all(h.dense is not None for h in hits[:5]), "both halves search what is asked for"
+    both = searcher.search("legal", "第二十三条", 10, [lease, "hengchuan-attendance-overtime-policy.md"])
+    assert both[0].chunk.text.startswith("第二十三条") and both[0].document != "hengchuan-contract-management-measures.docx"
+    with pytest.raises(UserError, match="No document 'lease' in legal"):
+        searcher.search("legal", "notice", 5, ["lease"])
+
+
+def test_a_filter_narrow_or_broad_leaves_the_nearest_of_what_it_lets_through(tmp_path: Path) -> None:
+    settings, embedder, made = Settings(home=tmp_path, chroma_url=""), Given(), Made(1)
+    write_profile(settings)
+    build(settings, made, 3000, embedder)
+    with Searcher(settings, embedder) as searcher:  # type: ignore[arg-type]
+        documents = searcher.manifest.documents(CORPUS)
+        vectors = searcher._vectors(str(searcher.manifest.corpus_id(CORPUS)))
+        question = "xyzzyx"  # no word of the documents: meaning alone finds them
+        near = vectors.get([f"{documents[0]['version']}:7"])[0]
+        embedder.vectors[question] = unit(near + 0.5 * unit(made.rng.normal(size=DIMENSION)))
+        for some in (1, 3, 10, 25, len(documents)):
+            names = [d["document"] for d in documents[:some]]
+            hits = searcher.search(CORPUS, question, 10, names)
+            assert len(hits) == 10 and {h.document for h in hits} <= set(names)
+            ids = [f"{d['version']}:{i}" for d in documents[:some] for i in range(d["chunks"])]
+            nearest = float((vectors.get(ids) @ embedder.vectors[question]).max())
+            assert hits[0].dense == pytest.approx(nearest, abs=1e-3)
+
+
+def test_a_document_that_is_being_replaced_is_always_found(tmp_path: Path) -> None:
+    settings, embedder = Settings(home=tmp_path, chroma_url=""), Given()
+    write_profile(settings)
+    manifest = Manifest(settings.root)
+    corpus_id = manifest.open_corpus(CORPUS, stamp(embedder))  # type: ignore[arg-type]
+    keywords = Keywords(settings.root / "keywords" / corpus_id)
+
+    def replace_it(n: int) -> None:
+        text = f"更换钨灯丝之前断电，第{n}版。"
+        chunk = Chunk(f"{n:016x}", 0, text, 0, len(text), None, "钨灯")
+        manifest.add_version(chunk.version, CORPUS, chunk.version, "made", Path("a.txt"), 1, Document("钨灯", text, ()), [chunk])
+        keywords.write([chunk])
+        manifest.place(CORPUS, "/a.txt", "a.txt", chunk.version, 1, n)
+        retired = manifest.dead_versions(CORPUS)
+        keywords.write(remove_versions=retired)
+        manifest.forget(retired)
+
+    replace_it(0)
+    with Searcher(settings, embedder) as searcher, ThreadPoolExecutor(1) as pool:  # type: ignore[arg-type]
+        embedder.languages = ("en",)
+        writing = pool.submit(lambda: [replace_it(n) for n in range(1, 40)])
+        searched = 0
+        while not writing.done():
+            assert [h.document for h in searcher.search(CORPUS, "钨灯丝怎么更换？")] == ["a.txt"]
+            searched += 1
+        writing.result()
+    assert searched > 10
 
 
 @pytest.mark.parametrize(

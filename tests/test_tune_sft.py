@@ -82,6 +82,8 @@ def test_two_steps_publish_a_version_that_serving_accepts(settings: Settings, ba
     assert trained.adapter == read_adapter(settings, CORPUS, 1)
     assert trained.adapter.template_hash == template_hash(base) and trained.adapter.base_hash == base_hash(base)
     assert (trained.adapter.rows, trained.adapter.kind, trained.adapter.parent) == (1, "sft", None)
+    row = read_examples(settings, CORPUS)[0]
+    assert trained.adapter.trained_on == sorted({chunk.rpartition(":")[0] for chunk in row.chunks})
     config = json.loads((folder / "adapter_config.json").read_text())
     assert config["r"] == 8 and config["base_model_name_or_path"] == base.name
     assert {"q_proj", "down_proj"} < set(config["target_modules"])

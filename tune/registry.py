@@ -82,7 +82,8 @@ def _manifest(plan: Plan, version: int, loss: float) -> Adapter:
     told = ("rank", "alpha", "learning_rate", "epochs", "max_steps", "batch", "accumulate", "max_length", "seed")
     return Adapter(
         corpus=plan.corpus, version=version, kind=plan.kind, base=plan.base, base_hash=plan.base_hash, template_hash=plan.template_hash,
-        data_hash=plan.data_hash, rows=plan.rows, parent=plan.parent, settings=plan.model_dump(include=set(told)), loss=round(loss, 6),
+        data_hash=plan.data_hash, rows=plan.rows, parent=plan.parent, trained_on=plan.trained_on,
+        settings=plan.model_dump(include=set(told)), loss=round(loss, 6),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
 

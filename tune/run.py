@@ -26,6 +26,7 @@ class Plan(BaseModel):
     template_hash: str
     data_hash: str
     parent: int | None  # the adapter that DPO goes on from
+    trained_on: list[str] = []  # document versions in the rows
     rows: int
     max_steps: int  # 0: as many as the epochs need
     epochs: float

@@ -20,6 +20,11 @@ class Example(BaseModel):
     prompt: Messages
     completion: Messages
 
+    @property
+    def chunks(self) -> list[str]:
+        """Ids of the chunks that it shows or asks about."""
+        return [self.chunk_id, *self.shown]
+
 
 class PreferencePair(BaseModel):
     """A row of dpo.jsonl: TRL's `prompt`, `chosen` and `rejected`, and where it came from."""
@@ -30,6 +35,11 @@ class PreferencePair(BaseModel):
     prompt: Messages
     chosen: Messages
     rejected: Messages
+
+    @property
+    def chunks(self) -> list[str]:
+        """Ids of the chunks that it shows or asks about: an example's id, and so a mistake's, begins with its chunk's."""
+        return self.shown if self.source == "feedback" else [":".join(self.id.split(":")[:2]), *self.shown]
 
 
 class Adapter(BaseModel):
@@ -46,6 +56,7 @@ class Adapter(BaseModel):
     data_hash: str
     rows: int
     parent: int | None  # the version that DPO started from
+    trained_on: list[str] = []  # document versions in its rows and its parent's; `serve erase` reads this
     settings: dict[str, Any]
     loss: float
     created: str

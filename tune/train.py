@@ -14,8 +14,8 @@ from ingest.settings import Settings
 from serve.prompt import template_hash
 from serve.tiers import Tier, pick_tier
 from tune.base import base_folder, base_hash, trainer_settings
-from tune.data import Data, data_folder, fresh_data
-from tune.registry import publish
+from tune.data import Data, data_folder, fresh_data, read_examples, read_pairs
+from tune.registry import publish, read_adapter
 from tune.run import Plan, Run, new_run, unfinished_run
 from tune.schema import Adapter, Kind
 from tune.talk import Talk
@@ -64,7 +64,8 @@ def prepare(settings: Settings, request: Request, kind: Kind, parent: int | None
         talk.say(f"Going on with {run.folder.name} from {run.last_checkpoint().name}")  # type: ignore[union-attr]
         return run
     data = fresh_data(settings, request.corpus, talk)
-    return new_run(settings, _plan(profile, tier, request, kind, parent, data, base_hash(folder), template_hash(folder)))
+    plan = _plan(profile, tier, request, kind, parent, data, base_hash(folder), template_hash(folder))
+    return new_run(settings, plan.model_copy(update={"trained_on": trained_on(settings, plan)}))
 
 
 def _plan(profile: Profile, tier: Tier, request: Request, kind: Kind, parent: int | None, data: Data, base: str, template: str) -> Plan:
@@ -76,6 +77,18 @@ def _plan(profile: Profile, tier: Tier, request: Request, kind: Kind, parent: in
         max_steps=request.max_steps, epochs=profile.tune.epochs, learning_rate=rate, rank=profile.tune.rank, alpha=2 * profile.tune.rank,
         batch=BATCH, accumulate=ACCUMULATE, max_length=tier.prompt_budget, seed=data.seed,
     )  # fmt: skip
+
+
+def trained_on(settings: Settings, plan: Plan) -> list[str]:
+    """Versions of the documents that the rows show or ask about, and of its parent's; empty where its parent's are not known."""
+    parents: list[str] = []
+    if plan.parent is not None:
+        parents = read_adapter(settings, plan.corpus, plan.parent).trained_on
+        if not parents:
+            return []
+    read = read_examples if plan.kind == "sft" else read_pairs
+    chunks = {chunk for row in read(settings, plan.corpus)[: plan.rows] for chunk in row.chunks}
+    return sorted({*parents, *(chunk.rpartition(":")[0] for chunk in chunks)})
 
 
 def arguments(run: Run) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def in_sequence(found: Sequence[Numbered]) -> list[Numbered]:
     A lone figure may be a list's, so it weighs less than 第十条, Article 10 or 10.1 do.
     """
     kept: list[Numbered] = []
-    for candidate in _rising([n for n in found]):
+    for candidate in _rising(list(found)):
         if kept and not candidate.sure and not _follows(candidate.value, kept[-1].value):
             continue
         kept.append(candidate)

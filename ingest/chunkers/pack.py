@@ -13,6 +13,8 @@ KEEPS = re.compile(r"(?:warning|caution|danger|notice|警告|注意|危险|小�
 CELL, LINE = re.compile(r" \| "), re.compile(r"\n+")
 SOFT = re.compile(r"(?<=[，、；,;：:）)])|\s+")  # where a sentence may be cut that is too long by itself
 
+WIDE = 16  # characters a token, more than text has: what is longer than a cap of such tokens is cut without being counted
+
 
 def pack(document: Document, count: Count, cap: int) -> list[list[Block]]:
     """Groups of blocks in order, each of at most `cap` tokens; blocks over it are cut at their own seams."""
@@ -101,7 +103,7 @@ def _halve(text: str, start: int, end: int, count: Count, cap: int) -> list[tupl
     open_ = [(start, end)]
     while open_:
         start, end = open_.pop()
-        if end - start < 2 or count([text[start:end]])[0] <= cap:
+        if end - start < 2 or (end - start <= WIDE * cap and count([text[start:end]])[0] <= cap):
             done.append((start, end))
             continue
         middle = (start + end) // 2

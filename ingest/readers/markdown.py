@@ -67,6 +67,6 @@ def plain(token: Token) -> str:
     for child in token.children or []:
         if child.type in ("text", "code_inline"):
             parts.append(child.content)
-        elif child.type in ("softbreak", "hardbreak"):
+        elif child.type in ("softbreak", "hardbreak") or child.content[:3].lower() == "<br":
             parts.append("\n")
     return "".join(parts)

@@ -2,18 +2,22 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 
+from corpora import UserError
 from ingest.language import language
 from ingest.schema import Block, BlockKind, Document, Ocr
 
+MAX_TEXT = 100_000_000  # characters of one document
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufeff￾￿]")
 
 
 class Writer:
     """Append blocks in reading order; headings open sections, and a block belongs to the sections open above it."""
 
-    def __init__(self, title: str, ocr: Ocr = "auto") -> None:
+    def __init__(self, title: str, ocr: Ocr = "auto", alive: Callable[[int], None] | None = None) -> None:
         self.title = title
+        self.alive = alive or (lambda page: None)  # a reader that works long before it writes says now and then which page it is at
         self.ocr = ocr  # when a reader recognises text in pictures: where a page has no text, on every page, or never
         self.pages: int | None = None
         self.tables = 0
@@ -38,20 +42,39 @@ class Writer:
     def paragraph(self, text: str, page: int | None = None) -> None:
         self._append("paragraph", clean(text), page)
 
-    def table(self, rows: list[list[str]], page: int | None = None, has_header: bool = True) -> None:
-        """One block a row, cells joined by ` | `; the first row is the header that each row carries."""
-        rows = [[clean(cell).replace("\n", " ") for cell in row] for row in rows]
+    def table(
+        self, rows: list[list[str]], page: int | None = None, has_header: bool = True, header: list[str] | None = None
+    ) -> None:
+        """One block a row, cells joined by ` | `; the first row is the header that each row carries.
+
+        `header` is that of the table before, which goes on with these rows on another page.
+        """
+        goes_on = header is not None
+        rows = [[clean(cell).replace("\n", " ") for cell in row] for row in ([header] if header else []) + rows]
         rows = [row for row in rows if any(row)]
-        self.tables += bool(rows)
-        header = " | ".join(rows[0]) if rows and has_header and len(rows) > 1 else ""
+        self.tables += bool(rows) and not goes_on
+        head = " | ".join(rows[0]) if rows and has_header and len(rows) > 1 else ""
         for i, row in enumerate(rows):
-            self._append("row", " | ".join(row), page, "" if i == 0 else header, gap="\n" if i else "\n\n")
+            if i or not goes_on:
+                self._append("row", " | ".join(row), page, head if i else "", gap="\n" if i else "\n\n")
 
     def code(self, text: str, page: int | None = None, name: str = "", header: str = "", gap: str = "\n\n") -> None:
         """A piece of source code, its indentation kept; `name` is what it defines, `header` the imports that it uses."""
         text = CONTROL.sub("", text).rstrip()
         if text.strip():
             self._append("code", text, page, header, name, gap)
+
+    def embed(self, document: Document) -> None:
+        """Append the blocks of another document under the sections open now, with its notes; its pages are not ours."""
+        above, at = self._open, 0
+        for block in document.blocks:
+            self._open = [*above, *((len(above) + n, title) for n, title in enumerate(block.path))]
+            gap = document.text[at : block.start] or "\n\n"
+            self._append(block.kind, document.text[block.start : block.end], None, block.header, gap=gap)
+            at = block.end
+        self._open = above
+        self.tables += document.tables
+        self.notes.update(document.notes)
 
     def document(self) -> Document:
         text = "".join(self._text)
@@ -63,6 +86,9 @@ class Writer:
     ) -> None:
         if not text.strip():
             return
+        self.alive(page or 0)
+        if self._length + len(text) > MAX_TEXT:
+            raise UserError(f"The file holds more than {MAX_TEXT:,} characters of text.", "Split it.")
         if self._text:
             self._text.append(gap)
             self._length += len(gap)
