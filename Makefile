@@ -4,7 +4,7 @@
 #   make up DETACH=1      the same, and it goes on when this terminal is closed
 #   make down             stop everything
 #   make ask CORPUS=maintenance Q="What does fault SC-A04 mean?"
-#   make test | lint | clean
+#   make test | bench | soak | lint | clean
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(if $(shell command -v $(p) 2>/dev/null),$(p))))
 BIN := .venv/bin
@@ -12,7 +12,7 @@ CORPUS ?= maintenance
 override Q := $(value Q)
 export Q CORPUS
 
-.PHONY: help up down ask test lint clean
+.PHONY: help up down ask test bench soak lint clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,6 +33,14 @@ ask:
 test:
 	@$(PYTHON) -I serve/install.py test
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench:
+	@$(PYTHON) -I serve/install.py test bench
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak:
+	@$(PYTHON) -I serve/install.py test
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 lint:
 	@$(PYTHON) -I serve/install.py test dev

@@ -1,0 +1,13 @@
+"""All benches, one after the other, or those named: python -m tests.bench [ingest] [unchanged] …"""
+
+import sys
+from importlib import import_module
+
+ALL = ("ingest", "unchanged", "memory", "pdf", "ocr", "search")
+
+for name in sys.argv[1:] or ALL:
+    if name not in ALL:
+        sys.exit(f"No bench {name!r}. There are: {' '.join(ALL)}.")
+names, sys.argv = sys.argv[1:] or list(ALL), sys.argv[:1]
+for name in names:
+    import_module(f"tests.bench.{name}").main()

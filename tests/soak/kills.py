@@ -1,0 +1,117 @@
+"""`ingest add` killed again and again while files change; at last it runs to its end and must equal an index made at once.
+
+Run: python -m tests.soak.kills [--kills 100] [--seed N]
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ingest.index import Index
+from ingest.keywords import Keywords
+from ingest.manifest import Manifest
+from ingest.settings import Settings
+from ingest.vectors import Vectors, open_chroma
+
+CORPUS = "soak"
+PROFILE = "title: Soak\ndescription: Files that change.\nlanguages: [en, zh]\n"
+FILES = 24
+
+
+def make_home(folder: Path) -> Settings:
+    profile = folder / "corpora" / CORPUS / "profile.yaml"
+    profile.parent.mkdir(parents=True)
+    profile.write_text(PROFILE)
+    (folder / "models").symlink_to(Settings().models.resolve())
+    return Settings(home=folder, chroma_url="")
+
+
+def change(folder: Path, dice: random.Random) -> None:
+    """Some files get another text, one goes, one is renamed, one becomes a copy of another."""
+    for _ in range(dice.randint(1, 6)):
+        n = dice.randrange(FILES)
+        lines = [f"Valve V{dice.randrange(999)} of unit {n} opens at {dice.randint(1, 90)} bar.\n\n" for _ in range(dice.randint(1, 60))]
+        (folder / f"unit-{n}.md").write_text(f"# Unit {n}\n\n" + "".join(lines))
+    there = sorted(folder.iterdir())
+    if len(there) > 5:
+        dice.choice(there).unlink()
+        there = sorted(folder.iterdir())
+        dice.choice(there).rename(folder / f"unit-{dice.randrange(FILES)}.md")
+        there = sorted(folder.iterdir())
+        (folder / f"unit-{dice.randrange(FILES)}.md").write_bytes(dice.choice(there).read_bytes())
+
+
+def state(settings: Settings) -> dict[str, object]:
+    """Everything that an index holds, in an order that does not depend on how it came to be."""
+    manifest = Manifest(settings.root)
+    corpus_id = manifest.corpus_id(CORPUS)
+    assert corpus_id
+    documents = {d["document"]: d["version"] for d in manifest.documents(CORPUS)}
+    versions = sorted(set(documents.values()))
+    with open_chroma(settings) as client:
+        vectors = Vectors(client, corpus_id)
+        ids = sorted(vectors.ids())
+        shape = {i: [round(float(x), 3) for x in row[:4]] for i, row in zip(ids, vectors.get(ids), strict=True)}
+    return {
+        "documents": documents,
+        "chunks": {v: [(c.start, c.end, c.page, c.context, c.text) for c in manifest.chunks(v)] for v in versions},
+        "vectors": shape,
+        "keywords": Keywords(settings.root / "keywords" / corpus_id).ids(),
+        "originals": sorted(f.name for f in (settings.root / "files").iterdir()),
+        "dead": manifest.dead_versions(CORPUS),
+    }  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Kill `ingest add` at random moments; the index must come out whole.")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    dice = random.Random(args.seed)
+    with TemporaryDirectory() as name:
+        home, files = Path(name, "home"), Path(name, "files")
+        files.mkdir()
+        settings = make_home(home)
+        command = [sys.executable, "-m", "ingest", "add", CORPUS, str(files), "--prune", "--json"]
+        environment = os.environ | {"LECTERN_HOME": str(home), "CHROMA_URL": ""}
+        change(files, dice)
+        start = time.monotonic()
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+        longest = time.monotonic() - start
+        killed = ended = 0
+        while killed < args.kills:
+            change(files, dice)
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            try:
+                _, said = process.communicate(timeout=dice.uniform(0.1, 1.2) * longest)
+                ended += 1
+                if process.returncode not in (0, 1) or b"Traceback" in said:
+                    print(f"kill {killed}: ended with {process.returncode}: {said.decode()[-2000:]}")
+                    return 1
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+                killed += 1
+                if killed % 10 == 0:
+                    print(f"{killed} kills, {ended} runs to the end", file=sys.stderr, flush=True)
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+        wrong = Index(CORPUS, settings).verify()
+        clean = make_home(Path(name, "clean"))
+        Index(CORPUS, clean).add([files])
+        ours, fresh = state(settings), state(clean)
+        differ = [part for part in fresh if ours[part] != fresh[part]]
+        chunks = sum(map(len, fresh["chunks"].values()))  # type: ignore[attr-defined]
+        print(json.dumps({"soak": "kills", "kills": killed, "runs to the end": ended, "documents": len(fresh["documents"]),  # type: ignore[arg-type]
+                          "chunks": chunks, "verify": wrong, "differs from a clean index in": differ}))  # fmt: skip
+        return 1 if wrong or differ else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
