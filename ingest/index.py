@@ -22,7 +22,7 @@ from ingest.embed import Embedder, open_embedder
 from ingest.keywords import Keywords
 from ingest.locks import lock
 from ingest.manifest import Manifest, stamp
-from ingest.parse import OnPage, Parsed, Parser, Rules
+from ingest.parse import OnPage, Parsed, Parser, Rules, Unreadable
 from ingest.publish import Publisher, Ready, embedded, hash_file
 from ingest.readers import READER_VERSION
 from ingest.schema import FileReport, Ocr, Status
@@ -261,8 +261,8 @@ class Index:
             report = ready.report
             try:
                 ready.parsed = future.result()
-            except UserError as error:
-                report.status, report.reason = "failed", str(error)
+            except Unreadable as error:
+                report.status, report.reason, report.seconds = "failed", str(error), round(error.seconds, 3)
                 return report
             document = ready.parsed.document
             report.pages, report.tables, report.notes, report.redacted = document.pages, document.tables, document.notes, document.redacted

@@ -49,6 +49,14 @@ class Parsed:
     seconds: float  # that its child took
 
 
+class Unreadable(UserError):
+    """Why a file could not be read, and the seconds that it took to see."""
+
+    def __init__(self, error: UserError, seconds: float) -> None:
+        super().__init__(error.message, error.next_step)
+        self.seconds = seconds
+
+
 class Parser:
     """Up to `workers` children; each is started when it is first needed and replaced when it had to be killed."""
 
@@ -70,7 +78,7 @@ class Parser:
         self._threads.shutdown(cancel_futures=True)
 
     def parse(self, path: Path, version: str, redact: bool, title: str, shown: str) -> Future[Parsed]:
-        """The file's document and chunks; the future raises `UserError` with the reason where it cannot be read.
+        """The file's document and chunks; the future raises `Unreadable` where it cannot be read.
 
         `title` is the document's where it carries none itself, `shown` what it is called while it is read.
         """
@@ -85,7 +93,10 @@ class Parser:
 
     def _parse(self, request: dict[str, Any], shown: str) -> Parsed:
         start = time.monotonic()
-        found = self._ask(request, shown)
+        try:
+            found = self._ask(request, shown)
+        except UserError as error:
+            raise Unreadable(error, time.monotonic() - start) from error
         document = Document(**found["document"])
         chunks = [Chunk(request["version"], i, document.text[start:end], start, end, page, context)
                   for i, (start, end, page, context) in enumerate(found["chunks"])]  # fmt: skip
@@ -118,7 +129,8 @@ class Child:
         root = str(Path(__file__).parents[1])
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "ingest.parse"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}, start_new_session=True, bufsize=0)  # fmt: skip
+            env=os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
+            start_new_session=True, bufsize=0)  # fmt: skip
 
     def ask(self, request: dict[str, Any], on_page: Callable[[int], Any]) -> dict[str, Any]:
         """The child's answer. Raises `UserError` where it dies on the request or says nothing for too long."""

@@ -253,7 +253,7 @@ def test_a_reader_that_hangs_is_stopped_and_its_file_reported(
     monkeypatch.setattr("ingest.parse.SILENCE", 0.0)  # every reader is too slow
     index = Index("plant", settings)
     reports = index.add([docs])
-    assert {r.status for r in reports} == {"failed"} and all("stopped" in r.reason for r in reports)
+    assert {r.status for r in reports} == {"failed"} and all("stopped" in r.reason and r.seconds > 0 for r in reports)
     monkeypatch.undo()
     assert set(status(index.add([docs])).values()) == {"added"}
 

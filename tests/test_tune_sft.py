@@ -2,7 +2,10 @@
 
 import errno
 import json
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +75,15 @@ def test_a_template_that_spoils_the_labels_stops_the_run(base: Path, template: s
 def test_a_row_that_is_too_long_stops_the_run_with_its_length(base: Path) -> None:
     with pytest.raises(UserError, match=r"row-7 has \d+ tokens, more than the 20"):
         encode(load_tokenizer(base), "row-7", PROMPT, ANSWER, 20)
+
+
+def test_training_asks_no_hub() -> None:
+    """Told by the library's own switch, in a process as the command starts it."""
+    script = ("import tune.cli; from tune.base import quiet; quiet(); import tune.sft, huggingface_hub; "
+              "print(huggingface_hub.is_offline_mode())")  # fmt: skip
+    environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.strip().endswith("True"), done.stderr
 
 
 def test_two_steps_publish_a_version_that_serving_accepts(settings: Settings, base: Path) -> None:

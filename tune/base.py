@@ -75,10 +75,14 @@ def trainer_settings() -> dict[str, Any]:
 
 
 def quiet() -> None:
-    """Keep the libraries' own bars and hints out of a log that people read; called before TRL and PEFT are imported."""
+    """Keep the libraries' own bars and hints out of a log that people read, and the libraries off the network.
+
+    Called before TRL and PEFT are imported: PEFT would ask a hub for each adapter's base by its name.
+    """
     import logging
     import warnings
 
+    os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for name in ("bitsandbytes", "torch.distributed", "accelerate", "trl", "peft"):
         logging.getLogger(name).setLevel(logging.ERROR)

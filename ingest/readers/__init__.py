@@ -6,7 +6,6 @@ from pathlib import Path
 
 from corpora import UserError
 from ingest.readers.writer import Writer
-from ingest.redact import redacted
 from ingest.schema import Document, Ocr
 
 MAX_BYTES = 256 * 2**20  # one file; a larger one is listed as failed
@@ -76,4 +75,8 @@ def read(path: Path, ocr: Ocr = "auto", redact: bool = False, alive: Callable[[i
         raise UserError(
             f"The file holds no text.{scan}", "Leave it out, or save it again from the program that made it."
         )
-    return redacted(document) if redact else document
+    if redact:
+        from ingest.redact import redacted  # its patterns take longer to compile than a look at an unchanged folder
+
+        document = redacted(document)
+    return document

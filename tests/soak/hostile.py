@@ -24,9 +24,9 @@ import psutil
 from ingest.archives import is_archive
 from ingest.manifest import Manifest
 from ingest.readers import readable
-from ingest.settings import Settings
 from tests.soak.build import ESCAPED
 from tests.soak.files import SECRET, damaged, healthy, hostile
+from tests.soak.model import shallow_models
 
 ROOT = Path(__file__).parents[2]
 PROFILE = "title: Soak\ndescription: Hostile files.\nlanguages: [en, zh]\n"
@@ -129,7 +129,7 @@ def soak(folder: Path, count: int, seed: int) -> dict[str, Any]:
     files.mkdir(parents=True)
     (home / "corpora" / "soak").mkdir(parents=True)
     (home / "corpora" / "soak" / "profile.yaml").write_text(PROFILE)
-    (home / "models").symlink_to(Settings().models)
+    shallow_models(home / "models")
     paths = make_files(files, count, seed)
     code, out, errors, seconds, peak = watched(
         ["ingest", "add", "soak", str(files), "--json"], home, 300 + A_FILE * count

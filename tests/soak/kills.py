@@ -69,6 +69,14 @@ def state(settings: Settings) -> dict[str, object]:
     }  # fmt: skip
 
 
+def whole(command: list[str], environment: dict[str, str]) -> None:
+    """Run it to its end. Raises `SystemExit` with what it said of the files that failed."""
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        failed = [f for f in json.loads(done.stdout or '{"files": []}')["files"] if f["status"] == "failed"]
+        raise SystemExit(f"ended with {done.returncode}: {failed[:3]} {done.stderr[-2000:]}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Kill `ingest add` at random moments; the index must come out whole.")
     parser.add_argument("--kills", type=int, default=100)
@@ -83,7 +91,7 @@ def main() -> int:
         environment = os.environ | {"LECTERN_HOME": str(home), "CHROMA_URL": ""}
         change(files, dice)
         start = time.monotonic()
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+        whole(command, environment)
         longest = time.monotonic() - start
         killed = ended = 0
         while killed < args.kills:
@@ -101,7 +109,7 @@ def main() -> int:
                 killed += 1
                 if killed % 10 == 0:
                     print(f"{killed} kills, {ended} runs to the end", file=sys.stderr, flush=True)
-        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+        whole(command, environment)
         wrong = Index(CORPUS, settings).verify()
         clean = make_home(Path(name, "clean"))
         Index(CORPUS, clean).add([files])
