@@ -4,6 +4,7 @@ A profile holds only what differs from the defaults below. Its sections mirror t
 """
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -92,6 +93,13 @@ def load_profile(name: str, home: Path | None = None) -> Profile:
 
 def read_profile(path: Path) -> Profile:
     """Read one profile file; every mistake in it is reported at once."""
+    stat = path.stat()
+    return _read(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(64)
+def _read(path: Path, mtime_ns: int, size: int) -> Profile:
+    """Kept while the file is as it was: each search asks for its corpus's profile, and YAML takes its time."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:

@@ -29,9 +29,9 @@ from ingest.vectors import ChromaGone, Vectors, open_chroma
 MAX_QUERY = 8000  # characters; more is refused, not cut
 CANDIDATES = 50  # asked of each half, at least
 NARROW = 2000  # chunks; a filter that leaves no more has each of them compared
-BROAD = 0.3  # of the chunks; a filter that leaves more is applied to what is found
+BROAD = 0.15  # of the chunks; a filter that leaves more is applied to what is found
 SPARE = 1.25  # times what a filter's share says is asked for, since chunks near a question are of few documents
-MOST = 500  # chunks asked of Chroma at once; 1,000 take three times as long as 50
+MOST = 300  # chunks asked of Chroma at once; 500 take half as long again
 BESIDE = 8  # questions whose halves are searched side by side
 LIKELY = 20  # best chunks that are looked at for the question's very words
 QUOTE, MAX_QUOTE = 12, 1000  # characters of a question that may be copied from a document; a word or two is no quote
