@@ -1,4 +1,4 @@
-"""A home with one empty corpus, `bench`, and the installed models; and a Chroma server for it."""
+"""A home with one empty corpus and the unpacked models; and a Chroma server for it."""
 
 import subprocess
 import time
@@ -12,15 +12,20 @@ from serve.services import chroma
 PROFILE = "title: Bench\ndescription: Figures.\nlanguages: [en]\n"
 
 
-def make_home(folder: Path) -> Settings:
-    """Make it in `folder`. Raises `FileNotFoundError` where no model is unpacked yet."""
-    models = next((m for m in (Settings().models, Path(".cache/models").resolve()) if m.is_dir()), None)
-    if models is None:
+def models() -> Path:
+    """The folder of unpacked models, of this machine's home or of the tests. Raises `FileNotFoundError` where none is yet."""
+    found = next((m for m in (Settings().models, Path(".cache/models")) if m.is_dir()), None)
+    if found is None:
         raise FileNotFoundError("No models are unpacked yet. Run make up or make test first.")
-    profile = folder / "corpora" / "bench" / "profile.yaml"
-    profile.parent.mkdir(parents=True)
-    profile.write_text(PROFILE)
-    (folder / "models").symlink_to(models)
+    return found.resolve()
+
+
+def make_home(folder: Path, name: str = "bench", profile: str = PROFILE) -> Settings:
+    """Make it in `folder`, with one corpus. Raises `FileNotFoundError` where no model is unpacked yet."""
+    file = folder / "corpora" / name / "profile.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(profile)
+    (folder / "models").symlink_to(models())
     return Settings(home=folder, chroma_url="")
 
 

@@ -19,18 +19,11 @@ from ingest.keywords import Keywords
 from ingest.manifest import Manifest
 from ingest.settings import Settings
 from ingest.vectors import Vectors, open_chroma
+from tests.bench.home import make_home
 
 CORPUS = "soak"
 PROFILE = "title: Soak\ndescription: Files that change.\nlanguages: [en, zh]\n"
 FILES = 24
-
-
-def make_home(folder: Path) -> Settings:
-    profile = folder / "corpora" / CORPUS / "profile.yaml"
-    profile.parent.mkdir(parents=True)
-    profile.write_text(PROFILE)
-    (folder / "models").symlink_to(Settings().models.resolve())
-    return Settings(home=folder, chroma_url="")
 
 
 def change(folder: Path, dice: random.Random) -> None:
@@ -86,7 +79,7 @@ def main() -> int:
     with TemporaryDirectory() as name:
         home, files = Path(name, "home"), Path(name, "files")
         files.mkdir()
-        settings = make_home(home)
+        settings = make_home(home, CORPUS, PROFILE)
         command = [sys.executable, "-m", "ingest", "add", CORPUS, str(files), "--prune", "--json"]
         environment = os.environ | {"LECTERN_HOME": str(home), "CHROMA_URL": ""}
         change(files, dice)
@@ -111,7 +104,7 @@ def main() -> int:
                     print(f"{killed} kills, {ended} runs to the end", file=sys.stderr, flush=True)
         whole(command, environment)
         wrong = Index(CORPUS, settings).verify()
-        clean = make_home(Path(name, "clean"))
+        clean = make_home(Path(name, "clean"), CORPUS, PROFILE)
         Index(CORPUS, clean).add([files])
         ours, fresh = state(settings), state(clean)
         differ = [part for part in fresh if ours[part] != fresh[part]]

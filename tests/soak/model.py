@@ -4,14 +4,14 @@ import shutil
 from pathlib import Path
 
 from ingest.embed import DEFAULT
-from ingest.settings import Settings
+from tests.bench.home import models
 
 
 def shallow_models(folder: Path) -> None:
     """Make `folder` a home's models, with the shallow one under the default's name."""
     from sentence_transformers import SentenceTransformer
 
-    whole = Settings().models / DEFAULT
+    whole = models() / DEFAULT
     model = SentenceTransformer(str(whole), device="cpu", local_files_only=True)
     bert = model[0].model
     bert.encoder.layer = bert.encoder.layer[:1]

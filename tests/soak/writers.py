@@ -18,9 +18,9 @@ from corpora import UserError
 from ingest.index import Index
 from ingest.search import Searcher
 from ingest.settings import Settings
-from tests.bench.home import server
+from tests.bench.home import make_home, server
 from tests.conftest import free_ports
-from tests.soak.kills import CORPUS, PROFILE, make_home
+from tests.soak.kills import CORPUS, PROFILE
 
 FILES = 40
 
@@ -54,7 +54,7 @@ def main() -> int:
             profile.write_text(PROFILE)
         else:
             (port,) = free_ports(1)
-            settings = make_home(Path(name, "home")).model_copy(update={"chroma_port": port})
+            settings = make_home(Path(name, "home"), CORPUS, PROFILE).model_copy(update={"chroma_port": port})
             settings.run.mkdir(parents=True, exist_ok=True)
         wrong: list[str] = []
         searches = 0
