@@ -24,11 +24,13 @@ COUNTED = rule(  # what is numbered before a number, so that it is no phone and 
     r"(?:编号|序号|序列号|单号|件号|料号|图号|批号|型号|票号|货号|订单|工单|合同|条码|代码|编码|参数|金额|人民币|[¥$€£]"
     r"|\b(?i:part|serial|order|item|drawing|invoice|batch|lot|model|s/n|p/n|no|nos|ref|id|code)\b)(?:号码?|号|为|是|\b(?i:numbers?|nos?|is|was)\b|[.:#|\s-]){0,6}$"
 )
-MEASURED = rule(r"\s*(?:元|万|亿|台|件|个|只|次|吨|米|毫米|小时|转|升|℃|°|%|(?i:mm|kg|km|rpm|bar|hours?|pcs)\b)")
+MEASURED = rule(  # 次日 and 个人 after a blank are the next words
+    r"\s*(?:元|℃|°|%|(?i:mm|kg|km|rpm|bar|hours?|pcs)\b)|(?:万|亿|台|件|个|只|次|吨|米|毫米|小时|转|升)"
+)
 
-EMAIL = rule(r"(?<![\w.+%-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w(@-])(?!\.\w)")
+EMAIL = rule(r"(?<![\w.+%-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w@-])(?!\([\w)])(?!\.\w)")
 ID_CARD = rule(
-    r"(?<![\dA-Za-z])[1-8]\d{5}[ -]?((?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))[ -]?\d{3} ?[\dXx](?![\dA-Za-z])"
+    r"(?:(?<![\dA-Za-z])|(?<=ID)|(?<=Id)|(?<=id))[1-8](?:[\s-]?\d){16}[\s-]?[\dXx](?![\dA-Za-z])"  # a line may end within
 )
 ID_LABELLED = rule(
     rf"(?:身份证|公民身份|身份号|驾驶证号){FILL}(?:件)?{FILL}(\d{{6}}[ -]?\d{{8}}[ -]?\d{{2,3}} ?[\dXx]|\d{{15}})(?!\d)"
@@ -45,7 +47,10 @@ ACCOUNT = rule(
     rf"(?:卡号|账号|帐号|账户|银行卡|\b(?i:card|account) (?i:numbers?|nos?\b)|\b(?i:a/c)\b){FILL}(\d(?:[ -]?\d){{10,22}})(?![\dA-Za-z])"
 )
 IBAN = rule(r"(?<![\dA-Za-z])[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])")
-MOBILE_CN = rule(rf"(?<![\dA-Za-z_])(?<![\dA-Za-z][-./])(?:(?:\+|00)?86[- ]?)?1[3-9]\d(?:[- ]?\d{{4}}){{2}}{DONE}")
+MOBILE_CN = rule(  # of two with a mark between each is one
+    r"(?<![\dA-Za-z_])(?:(?<![\dA-Za-z][-./])|(?<=1[3-9]\d{9}/))(?:(?:\+|00)?86[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}"
+    r"(?![\dA-Za-z_])(?![-./,](?!1[3-9]\d{9}(?!\d))\d)"
+)
 LANDLINE_CN = rule(
     rf"{APART}(?:(?:\+86[- ]?)?\(0?[1-9]\d{{1,2}}\)[- ]?|0[1-9]\d{{1,2}}[- ])\d{{3,4}}[- ]?\d{{4}}(?:转\d{{1,6}}|-\d{{1,5}})?{DONE}"
 )
@@ -116,7 +121,7 @@ def _is_id_card(number: str) -> bool:
     """Province, date of birth and check digit; `stdnum` knows too few of the counties between."""
     from stdnum.cn import ric
 
-    number = re.sub("[ -]", "", number).upper()
+    number = re.sub(r"[\s-]", "", number).upper()
     try:
         born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError:

@@ -27,7 +27,7 @@ from ingest.publish import Publisher, Ready, embedded, hash_file
 from ingest.readers import READER_VERSION
 from ingest.schema import FileReport, Ocr, Status
 from ingest.settings import Settings
-from ingest.sources import Source, Unpacked, below, expand, there
+from ingest.sources import Source, Unpacked, archive_of, below, expand, sweep_workspaces, there, workspace
 from ingest.vectors import Vectors, open_chroma
 from ingest.verify import verify
 
@@ -75,6 +75,7 @@ class Index:
         self.manifest.open_corpus(self.corpus, self.stamp)
         total, reports = len(sources), list[FileReport]()
         seen = set[str]()
+        uncovered = False  # was something that stood there in clear redacted now?
 
         def done(report: FileReport) -> None:
             reports.append(report)
@@ -85,7 +86,8 @@ class Index:
         rules = Rules(str(self.embedder.folder), cap, self.profile.ingest.chunker, ocr)
         workers = max(1, min(workers or min(os.cpu_count() or 1, WORKERS), len(sources)))
         with ExitStack() as stack:
-            parser = stack.enter_context(Parser(rules, workers, on_page))
+            aside = stack.enter_context(workspace(self.settings.run))
+            parser = stack.enter_context(Parser(rules, workers, aside, on_page))
             writer = stack.enter_context(ThreadPoolExecutor(1, "publish"))
             written: tuple[list[Ready], Future[None] | None] = ([], None)
             group: list[Ready] = []
@@ -105,19 +107,22 @@ class Index:
                 written = (group, writer.submit(publisher.publish, group, embeddings) if group else None)
                 group = []
 
-            with Unpacked(self.profile, self.settings.run, parser) as unpacked:
-                for found in self._read(unpacked.files(sources), parser, workers, known, redact or self.profile.ingest.redact):
-                    seen.add(str(found.source.path) if isinstance(found, Ready) else found.path)
-                    if isinstance(found, FileReport):
-                        done(found)
-                        continue
-                    group.append(found)
-                    if sum(len(r.chunks) for r in group) >= GROUP:
-                        publish()
-                publish()
-                publish()  # waits for the last one
+            unpacked = Unpacked(self.profile, aside, parser)
+            for found in self._read(unpacked.files(sources), parser, workers, known, redact or self.profile.ingest.redact):
+                seen.add(str(found.source.path) if isinstance(found, Ready) else found.path)
+                if isinstance(found, FileReport):
+                    done(found)
+                    continue
+                uncovered |= found.redact and found.report.status == "updated" and not known[str(found.source.path)]["redacted"]
+                group.append(found)
+                if sum(len(r.chunks) for r in group) >= GROUP:
+                    publish()
+            publish()
+            publish()  # waits for the last one
+        if uncovered:  # the text as it was is gone from the index, but not yet from its files
+            self._scrub()
         gone = [p for p in below(self.manifest.places(self.corpus), paths) if p not in seen]
-        gone = [p for p in gone if prune or not there(p)]
+        gone = [p for p in gone if not there(p) or archive_of(p) in unpacked.whole or (prune and archive_of(p) is None)]
         if gone and prune:
             publisher.unplace(gone)
         for path in gone:
@@ -156,9 +161,14 @@ class Index:
         for row in removed:  # an upload is ours; the file of another folder is its owner's
             if Path(row["path"]).is_relative_to(self.settings.root / "uploads"):
                 Path(row["path"]).unlink(missing_ok=True)
+        sweep_workspaces(self.settings.run)
+        self._scrub()
+        return removed
+
+    def _scrub(self) -> None:
+        """Make sure that nothing deleted is left in the index's files."""
         self.rebuild(embed=False)
         self.manifest.scrub()
-        return removed
 
     def is_stale(self) -> bool:
         """Was the index made with another embedding model or by other rules for words, so that `rebuild` must come first?"""

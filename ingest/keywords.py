@@ -14,6 +14,7 @@ from ingest.tokens import exact_tokens, heads, tokens
 HEAD = 48  # characters of a chunk in which a code or a clause number is what it is about, not a mention
 RARE = 0.05  # of the chunks: what stands in more names a subject, not a place
 MANY = 200  # chunks, in a corpus of any size
+ABOUT = 3  # chunks: what more are about is a subject too
 HEAP = 64 * 2**20  # bytes for the writer
 
 
@@ -87,9 +88,11 @@ class Keywords:
             pass
         for code in exact_tokens(query) if codes is None else codes:
             # among the clauses of a few documents the one asked for is never one of too many
+            fields: tuple[str, ...] = ("head", "exact")
             if searcher.doc_freq("exact", code) > self._many(searcher) and not (versions and code.startswith("§")):
-                continue
-            for field in ("head", "exact"):
+                # named everywhere, it may still be what a few chunks are about
+                fields = ("head",) if code.startswith("§") or searcher.doc_freq("head", code) <= ABOUT else ()
+            for field in fields:
                 # with the words beside it, so that of many mentions the nearest to the question come first
                 for id_ in take([*within, (tantivy.Occur.Must, self._unweighed(self._term(field, code)))]):
                     exactness[id_] = exactness.get(id_, 0) + 1

@@ -218,7 +218,7 @@ class Manifest:
             was = {r["sha256"] for v in versions for r in db.execute("SELECT sha256 FROM versions WHERE id = ?", (v,))}
             db.executemany("DELETE FROM chunks WHERE version = ?", ((v,) for v in versions))
             db.executemany("DELETE FROM versions WHERE id = ?", ((v,) for v in versions))
-            kept = {r["sha256"] for r in db.execute("SELECT DISTINCT sha256 FROM versions")}
+            kept = {r["sha256"] for r in db.execute("SELECT DISTINCT sha256 FROM versions WHERE redacted IS NULL")}
             return sorted(was - kept)
 
     # reading

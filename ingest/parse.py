@@ -60,8 +60,10 @@ class Unreadable(UserError):
 class Parser:
     """Up to `workers` children; each is started when it is first needed and replaced when it had to be killed."""
 
-    def __init__(self, rules: Rules, workers: int, on_page: OnPage | None = None) -> None:
+    def __init__(self, rules: Rules, workers: int, folder: Path, on_page: OnPage | None = None) -> None:
+        """`folder` is where readers put aside what they must, such as an attachment."""
         self.rules = rules
+        self.folder = folder
         self.on_page = on_page
         self._threads = ThreadPoolExecutor(workers, "parse")
         self._idle: SimpleQueue[Child] = SimpleQueue()
@@ -106,7 +108,7 @@ class Parser:
         try:
             child = self._idle.get_nowait()
         except Empty:
-            child = Child()
+            child = Child(self.folder)
             with self._guard:
                 self._all.add(child)
         try:
@@ -125,11 +127,12 @@ class Parser:
 class Child:
     """One `python -m ingest.parse`, in a process group of its own, so that Ctrl-C is ours to handle and a kill takes all of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         root = str(Path(__file__).parents[1])
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "ingest.parse"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
+            env=os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
+                              "TMPDIR": str(folder)},
             start_new_session=True, bufsize=0)  # fmt: skip
 
     def ask(self, request: dict[str, Any], on_page: Callable[[int], Any]) -> dict[str, Any]:

@@ -34,11 +34,11 @@ FOREIGN_ZH = rf"[{HAN}]{{1,8}}(?:[·•][{HAN}]{{1,8}}){{1,3}}"
 ENDED = rf"(?=$|[^{HAN}·•]|{NEXT})"
 TITLES_ZH = (
     "联系人|联络人|负责人|经办人|法定代表人|法人代表|委托代理人|授权代表|甲方代表|乙方代表|收货人|收件人|"
-    "收款人|付款人|借款人|出借人"
+    "收款人|付款人|借款人|出借人|责任人"
 )
 LABELS_ZH = (
     "姓名|签字人?|签名|签章|签署人|签发人|审核人?|审批人?|批准人?|编制人?|制表人?|校对|校核|复核|起草人?|拟稿人?|记录人?|报告人|申请人|填报人|填表人|"
-    "寄件人|发件人|发货人|客户|患者|员工|职工|代表|检修人员?|维修人员?|维修工|操作人员?|操作员|操作者|检验人员?|检验员|质检员|验收人员?|监护人|主持人?|"
+    "寄件人|发件人|参会人员?|与会人员?|发货人|客户|患者|员工|职工|代表|检修人员?|维修人员?|维修工|操作人员?|操作员|操作者|检验人员?|检验员|质检员|验收人员?|监护人|主持人?|"
     "参加人员?|出席人员?|值班人员?|值班员|承办人|出租人|承租人|买受人|出卖人|保证人|担保人|投保人|被保险人|受益人|持证人|户主|驾驶员|司机|项目经理|班长|见证人|作者"
 )
 NOTE = r"(?:\([^()\n]{1,10}\))?"
@@ -66,6 +66,8 @@ LABELS_EN = (
 LABELLED_EN = rule(
     rf"\b(?:(?i:{LABELS_EN}) ?[:|]\s?|(?:[Ss]igned|[Pp]repared|[Rr]eviewed|[Cc]hecked|[Ii]nspected) by )({FULL_EN})"
 )
+# From: Tom Birch <t.birch@example.org>
+ADDRESSED = rule(rf"({FULL_EN}|{ZH_NAME})[\"']? ?<[^<>\s]{{1,64}}[@\]]")
 # Words with a capital that stand after such a label and are nobody's name
 NO_NAME_EN = frozenset(
     "address administration agreement air all and any application approval area assembly assurance authorised "
@@ -94,7 +96,7 @@ def names_in(text: str) -> set[str]:
     """Full names that `text`, in half-width characters, says are names."""
     said = [name for m in LABELLED_ZH.finditer(text) for name in re.split("[、,] ?", m[1])]
     said += [m[1] for m in BESIDE_ZH.finditer(text)]
-    said += [m[1] for rule in (LABELLED_EN, TITLED_EN) for m in rule.finditer(text)]
+    said += [m[1] for rule in (LABELLED_EN, TITLED_EN, ADDRESSED) for m in rule.finditer(text)]
     return set(filter(_is_name, said))
 
 

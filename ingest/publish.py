@@ -75,15 +75,19 @@ class Publisher:
         `embeddings` has a row for each of `embedded(group)`.
         """
         with self.writing() as (manifest, corpus_id):
-            chunks = embedded(group)
-            for r in group:
-                if r.parsed:
-                    manifest.add_version(r.version, self.corpus, r.sha256, r.parse, r.source.path, r.size,
+            fresh = {}  # what another group or process made live since it was read is there already, and whole
+            for version, r in distinct(group).items():
+                row = manifest.version(version)
+                assert r.parsed
+                if not (row and row["live"] and row["parse"] == r.parse):
+                    fresh[version] = r
+                    manifest.add_version(version, self.corpus, r.sha256, r.parse, r.source.path, r.size,
                                          r.parsed.document, r.chunks, r.redact)  # fmt: skip
-            if chunks:
+            at = [(n, c) for n, c in enumerate(embedded(group)) if c.version in fresh]
+            if at:
                 with open_chroma(self.settings) as client:
-                    Vectors(client, corpus_id).add([c.id for c in chunks], embeddings)
-                Keywords(self.settings.root / "keywords" / corpus_id).write(chunks)
+                    Vectors(client, corpus_id).add([c.id for _, c in at], embeddings[[n for n, _ in at]])
+                Keywords(self.settings.root / "keywords" / corpus_id).write(c for _, c in at)
             places = manifest.places(self.corpus) if any(r.parsed is None for r in group) else {}
             for r in group:
                 try:
@@ -93,7 +97,10 @@ class Publisher:
             self.sweep(manifest, corpus_id)
 
     def _place(self, manifest: Manifest, r: Ready, places: dict[str, Any]) -> None:
-        stat = r.source.file.stat()
+        try:
+            stat = r.source.file.stat()
+        except OSError:
+            raise UserError("The file went away while it was being read.", "Add it again when it is back.") from None
         row = manifest.version(r.version)
         if (stat.st_size, stat.st_mtime_ns) != (r.size, r.mtime_ns) or row is None or not (r.parsed or row["live"]):
             raise UserError("The file changed while it was being read.", "Add it again.")
@@ -125,9 +132,18 @@ class Publisher:
             (self.settings.root / "files" / sha256).unlink(missing_ok=True)
 
 
+def distinct(group: Sequence[Ready]) -> dict[str, Ready]:
+    """The first of the group's files of each version that was read: under another name the same bytes may be cut otherwise."""
+    first: dict[str, Ready] = {}
+    for r in group:
+        if r.parsed:
+            first.setdefault(r.version, r)
+    return first
+
+
 def embedded(group: Sequence[Ready]) -> list[Chunk]:
     """The group's chunks, each once, though its bytes may lie in several files."""
-    return list({c.id: c for r in group for c in r.chunks}.values())
+    return [c for r in distinct(group).values() for c in r.chunks]
 
 
 def keep_original(settings: Settings, path: Path, sha256: str) -> None:

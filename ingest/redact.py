@@ -23,7 +23,7 @@ PLACEHOLDERS = {
 HALF_WIDTH = {c: c - 0xFEE0 for c in range(0xFF01, 0xFF5F)} | dict.fromkeys(
     map(ord, "\u3000\xa0\u2007\u202f\u2009"), " "
 )
-HALF_WIDTH |= dict.fromkeys(map(ord, "‐‑‒–—−－"), "-") | {ord("【"): "[", ord("】"): "]"}
+HALF_WIDTH |= dict.fromkeys(map(ord, "‐‑‒–—−－\xad\u200b\u200c\u200d\u2060\ufeff"), "-") | {ord("【"): "[", ord("】"): "]"}
 PATH = 120  # characters of a heading that a block's path keeps
 
 
@@ -51,7 +51,7 @@ def redacted(document: Document) -> Document:
         return _replaced(part, known, document.lang)[0]
 
     for block, text in zip(document.blocks, texts, strict=True):
-        cleared, counted = _replaced(text, known, document.lang)
+        cleared, counted = _replaced(text, known, document.lang, block.header)
         found += counted
         if block.kind == "heading":
             headings[text[:PATH]] = cleared[:PATH]
@@ -61,9 +61,9 @@ def redacted(document: Document) -> Document:
         blocks.append(replace(block, start=at, end=at + len(cleared), path=path, header=clear(block.header)))
         at += len(cleared)
         pieces += gap, cleared
-    return replace(
-        document, title=clear(document.title), text="".join(pieces), blocks=tuple(blocks), redacted=dict(found)
-    )
+    apart = document.title.replace("_", " ")  # as a file's name may have it: Li_Si_13800138000
+    title = document.title if clear(apart) == apart else clear(apart)
+    return replace(document, title=title, text="".join(pieces), blocks=tuple(blocks), redacted=dict(found))
 
 
 def _names(document: Document, texts: list[str]) -> set[str]:
@@ -76,10 +76,11 @@ def _names(document: Document, texts: list[str]) -> set[str]:
     return names
 
 
-def _replaced(text: str, known: Names, lang: str) -> tuple[str, Counter[str]]:
-    """Until nothing more is found: what is left beside a placeholder may be told by it."""
+def _replaced(text: str, known: Names, lang: str, header: str = "") -> tuple[str, Counter[str]]:
+    """Until nothing more is found: what is left beside a placeholder may be told by it. `header` is a table row's."""
     found: Counter[str] = Counter()
-    while spans := _apart(_spans(text.translate(HALF_WIDTH), known)):
+    header = header.translate(HALF_WIDTH)
+    while spans := _apart(_spans(text.translate(HALF_WIDTH), known, header)):
         pieces: list[str] = []
         at = 0
         for start, end, kind in spans:
@@ -90,10 +91,23 @@ def _replaced(text: str, known: Names, lang: str) -> tuple[str, Counter[str]]:
     return text, found
 
 
-def _spans(text: str, known: Names) -> Iterator[Span]:
+def _spans(text: str, known: Names, header: str) -> Iterator[Span]:
     yield from identifiers(text)
+    yield from _in_cells(header, text)
     yield from ((start, end, "name") for start, end in known.find(text))
     yield from ((start, end, "name") for start, end in lone_surnames(text))
+
+
+def _in_cells(header: str, row: str) -> Iterator[Span]:
+    """What a cell holds by the word above it: 电话 | 8123456."""
+    columns, cells = header.split(" | "), row.split(" | ")
+    at = 0
+    for column, cell in zip(columns, cells, strict=True) if len(columns) == len(cells) > 1 else ():
+        label = f"{column.strip()}: "
+        for start, end, kind in identifiers(label + cell):
+            if start >= len(label):
+                yield at + start - len(label), at + end - len(label), kind
+        at += len(cell) + len(" | ")
 
 
 def _apart(spans: Iterable[Span]) -> list[Span]:

@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -16,6 +17,7 @@ from ingest.parse import Parser
 from ingest.readers import readable
 from ingest.schema import FileReport
 
+WORKSPACE = "unpacked-"
 INSIDE = "!/"  # between an archive's path and a name inside it
 
 
@@ -43,12 +45,17 @@ def expand(paths: Sequence[Path], profile: Profile, known: Collection[str] = ())
         if not matches and not below(known, [given]):
             raise UserError(f"{given} does not exist.", "Check the path; a folder, a file or a quoted glob will do.")
         for match in matches:
-            for path, name in _files(match.absolute()):
+            for path, name in _files(real(match)):
                 if wanted(name, profile):
                     found.setdefault(path, Source(path, name, path))
     if not found and not below(known, paths):
         raise UserError(f"Nothing readable in {', '.join(map(str, paths))}.", "See which files are: ingest add --help")
     return list(found.values())
+
+
+def real(path: Path) -> Path:
+    """Absolute, with no `..` and no linked folder on the way: a file has one place, however it was named."""
+    return Path(os.path.realpath(path.parent), path.name) if path.name not in ("", "..") else Path(os.path.realpath(path))
 
 
 def _files(root: Path) -> Iterable[tuple[Path, str]]:
@@ -73,7 +80,7 @@ def wanted(name: str, profile: Profile) -> bool:
 
 def below(known: Iterable[str], folders: Sequence[Path]) -> list[str]:
     """Of the paths known, those that are one of `folders` or lie in it."""
-    roots = [folder.absolute() for folder in folders]
+    roots = [real(folder) for folder in folders]
     return [path for path in known if any(Path(path.split(INSIDE)[0]).is_relative_to(root) for root in roots)]
 
 
@@ -82,22 +89,33 @@ def there(path: str) -> bool:
     return Path(path.split(INSIDE)[0]).exists()
 
 
+@contextmanager
+def workspace(run: Path) -> Iterator[Path]:
+    """A folder for what a run unpacks and its readers put aside; it goes with the run, or after a kill with the next."""
+    sweep_workspaces(run)
+    run.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f"{WORKSPACE}{os.getpid()}-", dir=run) as folder:
+        yield Path(folder)
+
+
+def sweep_workspaces(run: Path) -> None:
+    """Remove those of processes that are no more."""
+    for left in run.glob(f"{WORKSPACE}*"):
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            rmtree(left, ignore_errors=True)
+
+
+def archive_of(path: str) -> str | None:
+    """The archive that a known path lies in."""
+    return path.split(INSIDE)[0] if INSIDE in path else None
+
+
 class Unpacked:
-    """Sources with each archive among them replaced by what lies in it, unpacked in a temporary folder."""
+    """Sources with each archive among them replaced by what lies in it, unpacked in `folder`."""
 
-    def __init__(self, profile: Profile, run: Path, parser: Parser) -> None:
-        self.profile, self.run, self.parser = profile, run, parser
-
-    def __enter__(self) -> "Unpacked":
-        self.run.mkdir(parents=True, exist_ok=True)
-        for left in self.run.glob("unpacked-*"):  # by a process that was killed
-            if not Path("/proc", left.name.split("-")[1]).exists():
-                rmtree(left, ignore_errors=True)
-        self._folder = TemporaryDirectory(prefix=f"unpacked-{os.getpid()}-", dir=self.run)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._folder.cleanup()
+    def __init__(self, profile: Profile, folder: Path, parser: Parser) -> None:
+        self.profile, self.folder, self.parser = profile, folder, parser
+        self.whole: set[str] = set()  # archives of which everything is known that is in them
 
     def files(self, sources: Sequence[Source]) -> Iterator[Source | FileReport]:
         for source in sources:
@@ -107,13 +125,15 @@ class Unpacked:
                 yield source
 
     def _inside(self, archive: Source) -> Iterator[Source | FileReport]:
-        folder = Path(self._folder.name) / uuid4().hex
+        folder = self.folder / uuid4().hex
         folder.mkdir()
         try:
             found = self.parser.unpack(archive.path, folder).result()
         except UserError as error:
             yield FileReport(str(archive.path), "failed", str(error))
             return
+        if not any("/" not in label for label, _ in found["refused"]):
+            self.whole.add(str(archive.path))
         for label, reason in found["refused"]:
             inner = label.partition("/")[2]
             yield FileReport(f"{archive.path}{INSIDE}{inner}" if inner else str(archive.path), "failed", reason)

@@ -40,6 +40,7 @@ def open_chroma(settings: Settings) -> Iterator["ClientAPI"]:
     """A Chroma client for the length of the body."""
     import chromadb
     import httpx
+    from chromadb.api.client import Client
     from chromadb.config import Settings as ChromaSettings
 
     url = settings.chroma_url or settings.url("chroma")
@@ -52,10 +53,13 @@ def open_chroma(settings: Settings) -> Iterator["ClientAPI"]:
             client = chromadb.HttpClient(host=host, port=port, ssl=parts.scheme == "https", settings=quiet)
         except ValueError:
             raise gone from None
+        assert isinstance(client, Client)
         try:
             yield client
         except httpx.HTTPError:
             raise gone from None
+        finally:
+            client.close()  # else Chroma keeps it, with a megabyte of TLS settings, until the process ends
         return
     with lock(settings.run / "chroma.lock", "The vector index", wait=20):
         try:

@@ -122,3 +122,19 @@ def test_a_context_is_shortened_before_it_is_cut_unseen() -> None:
     writer.table([["column one", "column two"], ["a b c", "d e f"]])
     for c in chunk(writer.document(), "v", lambda texts: [len(t.split()) for t in texts], 20, "prose", 40):
         assert len(f"{c.context}\n{c.text}".split()) <= 40
+
+
+def test_items_of_a_list_are_no_clauses_though_they_go_on_from_the_last_one() -> None:
+    chunks = chunks_of("第一条 为了规范采购，制定本办法。", "第二条 本办法适用于本公司。", "第三条 采购按下列步骤进行：",
+                       "1. 提出申请；", "2. 审批；", "3. 询价；", "4. 签订合同；", "5. 验收。", cap=20)  # fmt: skip
+    assert {c.context.split(" › ")[1] for c in chunks} == {"第一条", "第二条", "第三条"}
+
+
+def test_a_table_is_no_paragraph_of_its_clause() -> None:
+    writer = Writer("办法")
+    for paragraph in ("第一条 总则。", "第二条 标准如下。"):
+        writer.paragraph(paragraph)
+    writer.table([["级别", "金额"], ["甲", "100"], ["乙", "80"], ["丙", "60"]])
+    writer.paragraph("前款标准每年调整一次，由财务部门公布。")
+    chunks = chunk(writer.document(), "v", lambda texts: [len(t) for t in texts], 24, "legal")
+    assert chunks[-1].context.endswith("第二款")

@@ -340,3 +340,59 @@ def test_damaged_keywords_are_a_sentence_and_rebuild_mends_them(settings: Settin
         found(settings, "coolant pump P7")
     index.rebuild()
     assert "P7" in found(settings, "coolant pump P7")[0] and index.verify() == []
+
+
+def test_the_same_bytes_under_names_that_cut_them_otherwise_leave_nothing_behind(settings: Settings, docs: Path) -> None:
+    text = "The pump P7 is opened, cleaned, closed and tried for leaks by two fitters. " * 400
+    for name in ("a", "a name that goes before each chunk of the text and leaves it less room " * 2, "b"):
+        (docs / f"{name}.txt").write_text(text)
+    index = Index("plant", settings)
+    assert set(status(index.add([docs])).values()) == {"added"} and index.verify() == []
+
+
+def test_a_file_that_goes_while_it_is_read_is_reported(settings: Settings, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = Index("plant", settings)
+    encode = index.embedder.encode
+
+    def gone(texts: list[str]) -> object:
+        (docs / "pump.txt").unlink(missing_ok=True)
+        return encode(texts)
+
+    monkeypatch.setattr(index.embedder, "encode", gone)
+    reports = index.add([docs])
+    assert status(reports) == {"pump.txt": "failed", "fan.md": "added"} and index.verify() == []
+    assert "went away" in next(r.reason for r in reports if r.status == "failed")
+
+
+def test_redacted_later_nothing_in_clear_is_left(settings: Settings, docs: Path) -> None:
+    (docs / "call.txt").write_text("Call the fitter: fitter@example.org, about pump P9.")
+    index = Index("plant", settings)
+    index.add([docs])
+    assert status(index.add([docs / "call.txt"], redact=True)) == {"call.txt": "updated"}
+    index.manifest.close()
+    assert not any(b"fitter@" in f.read_bytes() for f in settings.root.rglob("*") if f.is_file() and "in" not in f.parts)
+
+
+def test_what_left_an_archive_is_gone_and_a_damaged_one_keeps_what_it_had(settings: Settings, docs: Path) -> None:
+    def pack(*names: str) -> None:
+        with zipfile.ZipFile(docs / "all.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, f"# {name}\n\nThe valve {name} closes at 4 bar.")
+
+    pack("a.md", "b.md")
+    index = Index("plant", settings)
+    index.add([docs])
+    pack("a.md")
+    assert status(index.add([docs]))["b.md"] == "gone"
+    assert status(index.add([docs], prune=True))["b.md"] == "removed"
+    (docs / "all.zip").write_bytes(b"PK\3\4 no archive")
+    assert status(index.add([docs], prune=True))["all.zip"] == "failed"
+    assert "all.zip/a.md" in {d["document"] for d in index.documents()}
+
+
+def test_one_file_has_one_place_however_it_is_named(settings: Settings, docs: Path) -> None:
+    index = Index("plant", settings)
+    index.add([docs / "pump.txt"])
+    (docs.parent / "linked").symlink_to(docs)
+    for path in (docs / ".." / "documents" / "pump.txt", docs.parent / "linked" / "pump.txt"):
+        assert status(index.add([path])) == {"pump.txt": "unchanged"}

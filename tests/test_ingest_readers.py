@@ -45,6 +45,7 @@ def test_pdf_keeps_lines_that_only_look_alike_at_the_edge(tmp_path: Path) -> Non
     canvas = Canvas(str(tmp_path / "codes.pdf"), pagesize=A4)
     for page, code in enumerate([31, 7, 55, 12, 90], 1):
         canvas.drawString(80, 810, "Handbook of codes")
+        canvas.drawString(80, 795, "WARNING: switch off the mains first.")
         canvas.drawString(80, 780, f"Fault code E{code:03} trips the drive")
         canvas.drawString(80, 20, f"Page {page} of 5")
         canvas.showPage()
@@ -52,6 +53,7 @@ def test_pdf_keeps_lines_that_only_look_alike_at_the_edge(tmp_path: Path) -> Non
     text = read(tmp_path / "codes.pdf").text
     assert all(f"E{code:03}" in text for code in (31, 7, 55, 12, 90))
     assert "Handbook" not in text and "Page" not in text
+    assert text.count("WARNING: switch off the mains first.") == 1, "what concerns safety is kept once"
 
 
 def test_word_keeps_headings_lists_and_tables_and_drops_hidden_text(tmp_path: Path) -> None:
@@ -79,6 +81,11 @@ def test_markdown_without_marks_comments_or_images(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(text)
     document = read(tmp_path / "a.md")
     assert document.text == "A B\n\nSee this link .\n\na | b\n1 | 2\n\n- one\n\n- two"
+
+
+def test_a_closing_tag_alone_spoils_no_markdown(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("<details>\n\nClose the valve.\n\n</details>\n\nOpen it.\n")
+    assert read(tmp_path / "a.md").text.split() == "Close the valve. Open it.".split()
 
 
 def test_html_inside_markdown_is_read(tmp_path: Path) -> None:

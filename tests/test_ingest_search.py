@@ -176,3 +176,12 @@ def test_with_one_half_alone_the_order_is_its_own(keyword: dict[str, float]) -> 
     fused = fuse(keyword, {}, 0.4)
     order = sorted(fused, key=lambda i: fused[i])
     assert all(keyword[a] <= keyword[b] or keyword[a] - keyword[b] < 1e-6 for a, b in pairwise(order))
+
+
+def test_what_is_mentioned_everywhere_is_still_found_where_it_is_the_matter(tmp_path: Path) -> None:
+    keywords = Keywords(tmp_path)
+    asked = Chunk("v", 0, "第三条 采购须经审批。", 0, 11, None, "办法 › 第三条")
+    mentions = [Chunk("w", n, "违反本办法第三条的，依照规定处理。", 0, 17, None, f"细则 › {n}") for n in range(30)]
+    keywords.write([asked, *mentions])
+    keywords.reload()
+    assert keywords.search("第三条第一款", 5)[0].id == "v:0"

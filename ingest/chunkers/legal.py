@@ -58,7 +58,7 @@ def outline(document: Document) -> list[Block]:
             open_ = [(0, (), text[block.start : block.end].strip())]
             blocks.append(replace(block, kind="heading"))
             continue
-        elif open_ and open_[-1][0] == CLAUSE and not ITEM.match(text, block.start, block.end):
+        elif open_ and open_[-1][0] == CLAUSE and block.kind == "paragraph" and not ITEM.match(text, block.start, block.end):
             paragraph += 1
         part = f"第{_han(paragraph)}款" if paragraph > 1 and open_ and _is_article(open_[-1][2]) else ""
         blocks.append(replace(block, path=(*block.path, *(o[2] for o in open_)), part=part))

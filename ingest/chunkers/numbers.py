@@ -73,14 +73,24 @@ def numbered(text: str, start: int, end: int) -> Numbered | None:
 def in_sequence(found: Sequence[Numbered]) -> list[Numbered]:
     """Of clauses in order of place, those of the heaviest rising sequence of values; what is not sure must be the next number.
 
-    A lone figure may be a list's, so it weighs less than 第十条, Article 10 or 10.1 do.
+    A lone figure may be a list's, so it weighs less than 第十条, Article 10 or 10.1 do, and among those it is no clause.
     """
     kept: list[Numbered] = []
+    worded = 0
     for candidate in _rising(list(found)):
         if kept and not candidate.sure and not _follows(candidate.value, kept[-1].value):
             continue
+        if _is_worded(candidate):
+            worded += 1
+        elif worded > 1 and len(candidate.value) == 1 and _is_worded(kept[-1]):
+            continue  # the fourth item of a list in 第三条
         kept.append(candidate)
     return kept
+
+
+def _is_worded(n: Numbered) -> bool:
+    """第十条 or Article 10; a figure alone is sure only with a point in it."""
+    return n.chinese or (n.sure and len(n.value) == 1)
 
 
 def _rising(found: list[Numbered]) -> list[Numbered]:

@@ -30,7 +30,10 @@ def write_html(text: str, writer: Writer) -> None:
     """Append the blocks of a page, or of a piece of one; a page's title becomes the document's."""
     # HTML knows no entities of its own; without `huge_tree` what lies under 256 unclosed elements is lost without a word.
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True, huge_tree=True)
-    root = html.document_fromstring(text.encode("utf-8", "ignore") or b"<p>", parser=parser, ensure_head_body=True)
+    try:
+        root = html.document_fromstring(text.encode("utf-8", "ignore") or b"<p>", parser=parser, ensure_head_body=True)
+    except etree.ParserError:  # nothing but a comment, or in Markdown the end of what began before
+        return
     title = root.findtext("head/title")
     if title and title.strip():
         writer.title = " ".join(title.split())

@@ -17,11 +17,15 @@ NUMBER = re.compile(
     r"(?:page|seite|p\.?|第)?\s*[-–—•|/]*\s*(\d{1,4})\s*页?\s*(?:(?:/|of|von|,?\s*共)\s*\d{1,4}\s*页?)?\s*[-–—•|]*",
     re.I,
 )
+WARNING = re.compile(r"\W*(?:warning|caution|danger|attention|警告|注意|危险|当心|小心)", re.I)
 Key = tuple[str, int, int]
 
 
 def without_running(pages: list[PageText]) -> int:
-    """Take the running lines out of all pages; returns how many there were. A page of nothing else keeps them."""
+    """Take the running lines out of all pages; returns how many there were. A page of nothing else keeps them.
+
+    A warning that stands on every page is kept on the first.
+    """
     edges = [_edges(page) for page in pages]
     where: dict[Key, list[int]] = defaultdict(list)
     for n, rows in enumerate(edges):
@@ -30,12 +34,17 @@ def without_running(pages: list[PageText]) -> int:
                 where[mark].append(n)
     need = FEWEST if len(pages) > FEWEST else max(2, len(pages))
     gone = 0
+    warnings = set[str]()
     for n, (page, rows) in enumerate(zip(pages, edges, strict=True)):
         running: set[int] = set()
         for side in (rows, rows[::-1]):
             for row in side:  # from the edge inwards, up to the first row that does not run
                 if not (any(_nearby(where[k], n) >= need for k in _keys(row, n)) or _is_number(row, n, rows)):
                     break
+                text = " ".join(line.text for line in row)
+                if WARNING.match(text) and text not in warnings:
+                    warnings.add(text)
+                    continue
                 running.update(map(id, row))
         kept = [line for line in page.lines if id(line) not in running]
         if running and (kept or page.tables):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -262,10 +263,11 @@ def _figure(value: int | float, number_format: str) -> str:
     before, after = (
         "".join(literals.get(ord(c) - 0xE000, c) for c in part) for part in (form[: found.start()], form[found.end() :])
     )
-    if "%" in after:
-        value = value * 100
     places = len(found[1]) if found[1] else 0
-    digits = f"{value:,.{places}f}" if "," in found[0] else f"{value:.{places}f}"
+    with localcontext(prec=400):  # halves go up, as in the program that shows them; binary fractions would go either way
+        exact = Decimal(repr(value)) * (100 if "%" in after else 1)
+        shown = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    digits = f"{shown:,f}" if "," in found[0] else f"{shown:f}"
     if found[1] and found[1].endswith("#"):
         digits = digits.rstrip("0").rstrip(".")
     whole = found[0].partition(".")[0]
