@@ -156,13 +156,16 @@ def show(args: Namespace) -> int:
     from corpora import UserError, load_profile
     from ingest.manifest import Manifest
     from ingest.settings import Settings
+    from ingest.sources import meant
 
     settings = Settings()
     load_profile(args.corpus, settings.root)
     manifest = Manifest(settings.root)
-    found = [d for d in manifest.documents(args.corpus) if args.document in (d["document"], d["version"])]
+    found = meant(manifest.documents(args.corpus), args.document)
     if not found:
         raise UserError(f"No document {args.document!r} in {args.corpus}.", f"See: ingest list {args.corpus}")
+    if len({d["version"] for d in found}) > 1:
+        raise UserError(f"{len(found)} documents are meant by {args.document!r}.", f"Name one: ingest list {args.corpus}")
     version = found[0]["version"]
     if args.text:
         text = manifest.text(version)

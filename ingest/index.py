@@ -27,7 +27,7 @@ from ingest.publish import Publisher, Ready, embedded, hash_file
 from ingest.readers import READER_VERSION
 from ingest.schema import FileReport, Ocr, Status
 from ingest.settings import Settings
-from ingest.sources import Source, Unpacked, archive_of, below, expand, sweep_workspaces, there, workspace
+from ingest.sources import Source, Unpacked, archive_of, below, expand, meant, sweep_workspaces, there, workspace
 from ingest.vectors import Vectors, open_chroma
 from ingest.verify import verify
 
@@ -134,12 +134,17 @@ class Index:
         return self.manifest.documents(self.corpus)
 
     def remove(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """Remove documents by name or version id; returns their rows of `documents()`. Raises `UserError` where one is unknown."""
+        """Remove documents, also a folder's or an archive's; returns their rows of `documents()`.
+
+        Raises `UserError` where one is unknown or several have the name.
+        """
         known = self.documents()
         paths = []
         for name in names:
-            found = [d["path"] for d in known if name in (d["document"], d["version"], d["path"])]
-            if len(found) > 1 and name not in {d["version"] for d in known}:
+            rows = meant(known, name)
+            found = [d["path"] for d in rows]
+            called = {d["document"].rsplit("/", 1)[-1] for d in rows} == {name.rsplit("/", 1)[-1]}
+            if len(found) > 1 and called and name not in {d["version"] for d in known}:
                 raise UserError(
                     f"{len(found)} documents are called {name!r}: {', '.join(found)}.", "Name one by its path."
                 )

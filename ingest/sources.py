@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 from corpora import Profile, UserError
@@ -108,6 +109,23 @@ def sweep_workspaces(run: Path) -> None:
 def archive_of(path: str) -> str | None:
     """The archive that a known path lies in."""
     return path.split(INSIDE)[0] if INSIDE in path else None
+
+
+def meant(documents: Sequence[dict[str, Any]], given: str) -> list[dict[str, Any]]:
+    """Of rows of `Manifest.documents`, the one that `given` names: by name, version or path, or by a file's name that no other has.
+
+    A folder, an archive or a glob means all that lies in it. Empty where nothing is meant.
+    """
+    path = str(real(Path(given))) if given and "\0" not in given else ""
+    for match in (
+        lambda d: given in (d["version"], d["path"]) or path == d["path"] or given.replace(INSIDE, "/") == d["document"],
+        lambda d: given == d["path"].replace(INSIDE, "/").rsplit("/", 1)[-1],
+        lambda d: d["document"].startswith(f"{given.rstrip('/')}/") or (path and d["path"].startswith((f"{path}/", f"{path}{INSIDE}"))),
+        lambda d: fnmatch(d["document"], given) or fnmatch(d["path"], given),
+    ):
+        if given and (found := [d for d in documents if match(d)]):
+            return found
+    return []
 
 
 class Unpacked:

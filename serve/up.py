@@ -30,6 +30,9 @@ PROGRESS_EVERY = 5.0 if sys.stdout.isatty() else 10.0
 def up(settings: Settings) -> int:
     """Start everything, show that it answers, and stay until Ctrl-C or SIGTERM, which stop all of it."""
     if pid := running(settings):
+        if not (settings.run / "ready").exists():
+            say(f"Lectern is being started by process {pid}. See how far it is: {settings.run / 'supervisor.log'} where it was detached.")
+            return DONE
         say(f"Lectern is already up (process {pid}).")
         show_addresses(settings)
         return DONE

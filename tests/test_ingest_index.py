@@ -21,6 +21,7 @@ from ingest.keywords import Keywords
 from ingest.schema import Chunk, Document
 from ingest.search import Searcher
 from ingest.settings import Settings
+from ingest.sources import meant
 from ingest.vectors import Vectors, open_chroma
 from tests.conftest import environment
 
@@ -396,3 +397,19 @@ def test_one_file_has_one_place_however_it_is_named(settings: Settings, docs: Pa
     (docs.parent / "linked").symlink_to(docs)
     for path in (docs / ".." / "documents" / "pump.txt", docs.parent / "linked" / "pump.txt"):
         assert status(index.add([path])) == {"pump.txt": "unchanged"}
+
+
+def test_documents_are_meant_by_any_name_that_was_shown(settings: Settings, docs: Path) -> None:
+    with zipfile.ZipFile(docs / "all.zip", "w") as archive:
+        for name in ("a.md", "sub/b.md"):
+            archive.writestr(name, f"# {name}\n\nThe valve {name} closes at 4 bar.")
+    index = Index("plant", settings)
+    index.add([docs])
+    rows = index.documents()
+    for given in ("fan.md", str(docs / "fan.md"), str(docs / ".." / "documents" / "fan.md")):
+        assert [d["document"] for d in meant(rows, given)] == ["fan.md"]
+    for given in ("all.zip!/sub/b.md", "all.zip/sub/b.md", "b.md", f"{docs}/all.zip!/sub/b.md", "*/b.md"):
+        assert [d["document"] for d in meant(rows, given)] == ["all.zip/sub/b.md"], given
+    assert meant(rows, "") == meant(rows, "nothing") == meant(rows, "a\0b") == []
+    assert sorted(d["document"] for d in index.remove(["all.zip"])) == ["all.zip/a.md", "all.zip/sub/b.md"]
+    assert {d["document"] for d in index.remove([str(docs)])} == {"pump.txt", "fan.md"} and index.verify() == []
