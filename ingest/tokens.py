@@ -54,7 +54,7 @@ HEAD = re.compile(
 BEGINS = re.compile(r"(?:^|\n|› )[ \t]*$")
 ROMAN = {"".join(("", "X", "XX", "XXX", "XL")[n // 10] + ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")[n % 10]): n
          for n in range(1, 50)}  # fmt: skip
-stem = lru_cache(200_000)(Stemmer("english").stemWord)
+stem = lru_cache(2**15)(Stemmer("english").stemWord)
 
 
 
@@ -171,7 +171,7 @@ def _heads(text: str) -> list[str]:
     return [f"§{m[1] or m[2] or m[3]}" for m in HEAD.finditer(text)]
 
 
-@lru_cache(200_000)
+@lru_cache(2**15)
 def _parts(run: str) -> tuple[str, ...]:
     """The tokens of a word, code or identifier: whole, its pieces, and their parts."""
     found = []
@@ -192,7 +192,7 @@ def _whole(run: str) -> str:
     return stem(run) if run.isalpha() else run
 
 
-@lru_cache(200_000)
+@lru_cache(2**15)
 def _is_exact(run: str) -> bool:
     code = any(c.isdigit() for c in run) and any(c.isascii() and c.isalpha() for c in run)
     name = "_" in run.strip("_") or re.search(r"[a-z][A-Z]", run) or re.search(r"[a-zA-Z]\.[a-zA-Z]", run)

@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -40,7 +41,6 @@ def open_chroma(settings: Settings) -> Iterator["ClientAPI"]:
     """A Chroma client for the length of the body."""
     import chromadb
     import httpx
-    from chromadb.api.client import Client
     from chromadb.config import Settings as ChromaSettings
 
     url = settings.chroma_url or settings.url("chroma")
@@ -50,16 +50,13 @@ def open_chroma(settings: Settings) -> Iterator["ClientAPI"]:
         host, port = parts.hostname or "127.0.0.1", parts.port or 8000
         gone = ChromaGone(f"Chroma does not answer at {url}.", "Start it again: make down, then make up")
         try:
-            client = chromadb.HttpClient(host=host, port=port, ssl=parts.scheme == "https", settings=quiet)
+            client = _client(host, port, parts.scheme == "https")
         except ValueError:
             raise gone from None
-        assert isinstance(client, Client)
         try:
             yield client
         except httpx.HTTPError:
             raise gone from None
-        finally:
-            client.close()  # else Chroma keeps it, with a megabyte of TLS settings, until the process ends
         return
     with lock(settings.run / "chroma.lock", "The vector index", wait=20):
         try:
@@ -69,6 +66,15 @@ def open_chroma(settings: Settings) -> Iterator["ClientAPI"]:
                 raise
             raise UserError(f"The vector index is damaged ({' '.join(str(error).split())[:160]}).",
                             f"Remove {settings.root / 'chroma'}, then: ingest rebuild") from None  # fmt: skip
+
+
+@cache
+def _client(host: str, port: int, ssl: bool) -> "ClientAPI":
+    """One for each server: Chroma never lets go of any, a megabyte each, not even of those that are closed."""
+    import chromadb
+    from chromadb.config import Settings as ChromaSettings
+
+    return chromadb.HttpClient(host=host, port=port, ssl=ssl, settings=ChromaSettings(anonymized_telemetry=False))
 
 
 class Vectors:
