@@ -1,5 +1,6 @@
 """Text → vectors by a sentence-transformers model in home/models; also the tokenizer that chunks are measured with."""
 
+import ctypes
 import json
 import logging
 import os
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 DEFAULT = "all-MiniLM-L6-v2"
 # Bytes of text, padding included, in one forward pass: on a CPU what its caches hold, on a GPU what keeps it busy.
 BYTES = {"cpu": 2**14, "cuda": 2**18}
+MANY = 100  # texts; a question waits for nothing
 
 
 class Embedder:
@@ -76,6 +78,8 @@ class Embedder:
     def model(self) -> "SentenceTransformer":
         # Threads that wait by spinning starve each other when the model server computes beside us.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        # Hardly a batch has the shape of another, and of the thousand plans that would be kept each holds the layer's weights.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
         logging.getLogger("bitsandbytes").setLevel(
             logging.ERROR
         )  # imported on the way; its notes are not for our readers
@@ -99,6 +103,8 @@ class Embedder:
         for batch in batches([len(text.encode()) for text in texts], BYTES[self.model.device.type]):
             found = self.model.encode([texts[i] for i in batch], batch_size=len(batch), show_progress_bar=False, convert_to_tensor=True)
             vectors[batch] = found.float().cpu().numpy()
+        if len(texts) > MANY:
+            _give_back()
         # Here and not in the model, whose half precision would leave lengths of .996 to 1.004.
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
@@ -113,6 +119,14 @@ def batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
         batch.append(i)
     if batch:
         yield batch
+
+
+def _give_back() -> None:
+    """Batches of ever other shapes leave holes in the C library's heap, gigabytes in an hour; return them to the system."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except AttributeError:  # not glibc
+        pass
 
 
 def _bf16() -> bool:
