@@ -158,7 +158,8 @@ def test_client_that_leaves_stops_the_model(settings: Settings, http: httpx.Clie
             "max_tokens": 3000, "ignore_eos": True, "stream": streams}  # fmt: skip
     try:
         with http.stream("POST", "/v1/chat/completions", json=body, timeout=httpx.Timeout(30, read=5)) as answer:
-            next(answer.iter_lines())
+            lines = answer.iter_lines()  # kept: an iterator that is let go hangs up
+            next(lines)
             until(lambda: running(settings) == 1, 8)  # vLLM writes its figures after the first token, not with it
     except httpx.ReadTimeout:
         assert not streams
