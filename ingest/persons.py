@@ -100,12 +100,18 @@ def names_in(text: str) -> set[str]:
     return set(filter(_is_name, said))
 
 
+def cells(header: str, row: str) -> Iterator[tuple[str, str, int]]:
+    """`(column, cell, where the cell begins)` of a table's row; none where the row has not the header's columns."""
+    columns, values = header.split(" | "), row.split(" | ")
+    at = 0
+    for column, value in zip(columns, values, strict=True) if len(columns) == len(values) else ():
+        yield column.strip(), value, at
+        at += len(value) + len(" | ")
+
+
 def names_in_row(header: str, row: str) -> set[str]:
     """Names in those cells of a table's row that stand under a heading such as 姓名 or Technician."""
-    columns, cells = header.split(" | "), row.split(" | ")
-    if len(columns) != len(cells):
-        return set()
-    named = [cell for column, cell in zip(columns, cells, strict=True) if COLUMN.fullmatch(column.strip())]
+    named = [cell for column, cell, _ in cells(header, row) if COLUMN.fullmatch(column)]
     return {name for cell in named for name in map(str.strip, re.split("[、,;]", cell)) if _is_name(name)}
 
 

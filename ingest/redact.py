@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ingest.identifiers import Span, identifiers
 from ingest.language import language
-from ingest.persons import Names, lone_surnames, names_in, names_in_row
+from ingest.persons import Names, cells, lone_surnames, names_in, names_in_row
 from ingest.schema import Block, Document
 
 PLACEHOLDERS = {
@@ -100,14 +100,11 @@ def _spans(text: str, known: Names, header: str) -> Iterator[Span]:
 
 def _in_cells(header: str, row: str) -> Iterator[Span]:
     """What a cell holds by the word above it: 电话 | 8123456."""
-    columns, cells = header.split(" | "), row.split(" | ")
-    at = 0
-    for column, cell in zip(columns, cells, strict=True) if len(columns) == len(cells) > 1 else ():
-        label = f"{column.strip()}: "
+    for column, cell, at in cells(header, row) if header else ():
+        label = f"{column}: "
         for start, end, kind in identifiers(label + cell):
             if start >= len(label):
                 yield at + start - len(label), at + end - len(label), kind
-        at += len(cell) + len(" | ")
 
 
 def _apart(spans: Iterable[Span]) -> list[Span]:

@@ -23,6 +23,7 @@ from ingest.settings import Settings
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.types import QueryResult
+    from chromadb.config import Settings as ChromaSettings
 
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
 Array = np.ndarray[Any, Any]
@@ -41,10 +42,8 @@ def open_chroma(settings: Settings) -> Iterator["ClientAPI"]:
     """A Chroma client for the length of the body."""
     import chromadb
     import httpx
-    from chromadb.config import Settings as ChromaSettings
 
     url = settings.chroma_url or settings.url("chroma")
-    quiet = ChromaSettings(anonymized_telemetry=False)
     if url:
         parts = urlsplit(url if "//" in url else f"//{url}")
         host, port = parts.hostname or "127.0.0.1", parts.port or 8000
@@ -60,7 +59,7 @@ def open_chroma(settings: Settings) -> Iterator["ClientAPI"]:
         return
     with lock(settings.run / "chroma.lock", "The vector index", wait=20):
         try:
-            yield chromadb.PersistentClient(path=str(settings.root / "chroma"), settings=quiet)
+            yield chromadb.PersistentClient(path=str(settings.root / "chroma"), settings=_quiet())
         except chromadb.errors.InternalError as error:
             if not any(words in str(error) for words in ("malformed", "not a database")):
                 raise
@@ -72,9 +71,14 @@ def open_chroma(settings: Settings) -> Iterator["ClientAPI"]:
 def _client(host: str, port: int, ssl: bool) -> "ClientAPI":
     """One for each server: Chroma never lets go of any, a megabyte each, not even of those that are closed."""
     import chromadb
+
+    return chromadb.HttpClient(host=host, port=port, ssl=ssl, settings=_quiet())
+
+
+def _quiet() -> "ChromaSettings":
     from chromadb.config import Settings as ChromaSettings
 
-    return chromadb.HttpClient(host=host, port=port, ssl=ssl, settings=ChromaSettings(anonymized_telemetry=False))
+    return ChromaSettings(anonymized_telemetry=False)
 
 
 class Vectors:
