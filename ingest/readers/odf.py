@@ -1,21 +1,18 @@
 """OpenDocument text, sheets and slides, read straight from content.xml: headings, numbered lists, tables, notes."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from lxml import etree
 
 from corpora import UserError
-from ingest.readers.grid import MAX_CELLS, Cell, Grid
+from ingest.readers.grid import MAX_CELLS, Grid
 from ingest.readers.marks import ordinal, slide_name, superscript
+from ingest.readers.odf_table import OFFICE, TABLE, URN, read_table, whole, within
 from ingest.readers.writer import Writer
 from ingest.readers.zips import UNLOCK, open_zip, read_xml
 
-URN = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
-TEXT, TABLE, OFFICE, DRAW, STYLE, SHOW = (
-    URN % name for name in ("text", "table", "office", "drawing", "style", "presentation")
-)
+TEXT, DRAW, STYLE, SHOW = (URN % name for name in ("text", "drawing", "style", "presentation"))
 FO = "{urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0}"
 LEFT_OUT = {
     TEXT + "tracked-changes": "deleted texts left out",
@@ -25,7 +22,6 @@ LEFT_OUT = {
     TEXT + "table-of-content": "tables of contents left out",
     TEXT + "alphabetical-index": "tables of contents left out",
 }
-MAX_REPEAT = 1000  # rows or columns that are alike and filled; the empty ones to a sheet's end count for nothing
 MAX_DEPTH = 100
 RUNNING = ("footer", "date-time", "page-number", "header", "page")
 OUTLINE = "*outline*"  # the list by which headings are numbered
@@ -68,7 +64,7 @@ class _Odf:
             for style in root.iter(STYLE + "style"):
                 self._style(style)
             for style in root.iter(TEXT + "list-style", TEXT + "outline-style"):
-                levels = {_whole(level.get(TEXT + "level")): level for level in style}
+                levels = {whole(level.get(TEXT + "level")): level for level in style}
                 self.lists[OUTLINE if style.tag == TEXT + "outline-style" else style.get(STYLE + "name", "")] = levels
 
     def _style(self, style: etree._Element) -> None:
@@ -99,7 +95,7 @@ class _Odf:
                 self.blocks(element, depth + 1)
 
     def heading(self, element: etree._Element, mark: str = "") -> None:
-        level = _whole(element.get(TEXT + "outline-level"))
+        level = whole(element.get(TEXT + "outline-level"))
         form = self.lists.get(OUTLINE, {}).get(level)
         if not mark and form is not None and form.get(STYLE + "num-format"):
             mark = self._mark(element, OUTLINE, level, self.counted.setdefault(OUTLINE, {}))
@@ -174,7 +170,7 @@ class _Odf:
             if kind:  # a level that no item has begun shows the number with which it would
                 numbers.append(
                     ordinal(
-                        counts.get(n) or _whole(above.get(TEXT + "start-value") if above is not None else None), kind
+                        counts.get(n) or whole(above.get(TEXT + "start-value") if above is not None else None), kind
                     )
                 )
         number = form.get(STYLE + "num-prefix", "") + ".".join(numbers) + form.get(STYLE + "num-suffix", "")
@@ -243,46 +239,14 @@ class _Odf:
                 grid.write(self.writer)
 
     def grid(self, table: etree._Element) -> Grid:
-        """The filled cells of a table. A repeated row is read as often as it is repeated, unless it is empty."""
-        shut = _shut_columns(table)
-        grid = Grid(shut=shut)
-        number = 0
-        for row in _rows(table):
-            repeat = _whole(row.get(TABLE + "number-rows-repeated"))
-            filled: dict[int, Cell] = {}
-            column = 0
-            for cell in row:
-                if cell.tag not in (TABLE + "table-cell", TABLE + "covered-table-cell"):
-                    continue
-                wide = _whole(cell.get(TABLE + "number-columns-repeated"))
-                text = "" if cell.tag == TABLE + "covered-table-cell" else self._cell(cell)
-                if text.startswith("=DISPIMG("):
-                    self.writer.note("pictures in cells left out")
-                elif text:
-                    for i in range(1, min(wide, MAX_REPEAT) + 1):
-                        filled[column + i] = Cell(text, cell.get(OFFICE + "value-type", "string") not in ("string", ""))
-                    down, right = (_whole(cell.get(TABLE + f"number-{way}-spanned")) for way in ("rows", "columns"))
-                    if down > 1 or right > 1:
-                        grid.merged.append((number + 1, column + 1, number + down, column + right))
-                column += wide
-            if filled and row.get(TABLE + "visibility") in ("collapse", "filter"):
-                self.writer.note("hidden rows left out")
-            elif filled:
-                open_cells = {c: cell for c, cell in filled.items() if c not in shut}
-                if len(open_cells) < len(filled):
-                    self.writer.note("cells in hidden columns left out", len(filled) - len(open_cells))
-                for i in range(1, min(repeat, MAX_REPEAT) + 1):
-                    grid.rows[number + i] = dict(open_cells)
-                self.cells += len(open_cells) * min(repeat, MAX_REPEAT)
-                if self.cells > MAX_CELLS:
-                    raise UserError(f"The file has more than {MAX_CELLS:,} filled cells.", "Split it.")
-            number += repeat
+        grid = read_table(table, self._cell, self.writer.note, MAX_CELLS - self.cells)
+        self.cells += sum(map(len, grid.rows.values()))
         return grid
 
     def _cell(self, cell: etree._Element) -> str:
         for comment in cell.iter(OFFICE + "annotation"):
             self.left_out(comment)
-        lines = [p for p in cell.iter(TEXT + "p", TEXT + "h") if not _within(p, OFFICE + "annotation", cell)]
+        lines = [p for p in cell.iter(TEXT + "p", TEXT + "h") if not within(p, OFFICE + "annotation", cell)]
         return "\n".join(filter(None, (self.line(p).strip() for p in lines)))
 
     def slides(self, body: etree._Element) -> None:
@@ -319,39 +283,3 @@ def _holder(frame: etree._Element) -> etree._Element:
     holder = etree.Element("holder")
     holder.append(frame)
     return holder
-
-
-def _rows(table: etree._Element, depth: int = 0) -> Iterator[etree._Element]:
-    for child in table:
-        if child.tag == TABLE + "table-row":
-            yield child
-        elif (
-            child.tag in (TABLE + "table-rows", TABLE + "table-header-rows", TABLE + "table-row-group")
-            and depth < MAX_DEPTH
-        ):
-            yield from _rows(child, depth + 1)
-
-
-def _shut_columns(table: etree._Element) -> set[int]:
-    shut: set[int] = set()
-    column = 0
-    for one in table.iter(TABLE + "table-column"):
-        if not _within(one, TABLE + "table-cell", table):
-            repeat = _whole(one.get(TABLE + "number-columns-repeated"))
-            if one.get(TABLE + "visibility") in ("collapse", "filter"):
-                shut.update(range(column + 1, column + min(repeat, 20_000) + 1))
-            column += repeat
-    return shut
-
-
-def _within(node: etree._Element, tag: str, top: etree._Element) -> bool:
-    for above in node.iterancestors():
-        if above is top:
-            return False
-        if above.tag == tag:
-            return True
-    return False
-
-
-def _whole(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 9 else 1
