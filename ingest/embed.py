@@ -5,7 +5,9 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 DEFAULT = "all-MiniLM-L6-v2"
-# Bytes of text, padding included, in one forward pass: on a CPU what its caches hold, on a GPU what keeps it busy.
-BYTES = {"cpu": 2**14, "cuda": 2**18}
+# Tokens, padding included, in one forward pass: on a CPU what its caches hold, on a GPU what keeps it busy.
+TOKENS = {"cpu": 2**11, "cuda": 2**16}
 MANY = 100  # texts; a question waits for nothing
 
 
@@ -95,14 +97,29 @@ class Embedder:
         return SentenceTransformer(str(self.folder), device="cuda" if cuda else "cpu", local_files_only=True,
                                    model_kwargs={"dtype": kind})  # fmt: skip
 
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor | None:
+        """On a CPU, a thread of one core for each batch: cores that share every multiplication wait for each other."""
+        import torch
+
+        if self.model.device.type != "cpu":
+            return None
+        self.model.encode("")  # sets the tokenizer's padding, which threads that share it may not do at once
+        return ThreadPoolExecutor(torch.get_num_threads(), "embed", torch.set_num_threads, (1,))
+
     def encode(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Unit vectors, float32, shape (len(texts), dimension)."""
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
         vectors = np.empty((len(texts), self.dimension), np.float32)
-        for batch in batches([len(text.encode()) for text in texts], BYTES[self.model.device.type]):
+
+        def embed(batch: list[int]) -> None:
             found = self.model.encode([texts[i] for i in batch], batch_size=len(batch), show_progress_bar=False, convert_to_tensor=True)
             vectors[batch] = found.float().cpu().numpy()
+
+        run = self._pool.map if self._pool and len(texts) > 1 else map
+        lengths = chain.from_iterable(run(self.count, [texts[i : i + MANY] for i in range(0, len(texts), MANY)]))
+        list(run(embed, batches(list(lengths), TOKENS[self.model.device.type])))
         if len(texts) > MANY:
             _give_back()
         # Here and not in the model, whose half precision would leave lengths of .996 to 1.004.

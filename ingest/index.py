@@ -91,11 +91,14 @@ class Index:
             writer = stack.enter_context(ThreadPoolExecutor(1, "publish"))
             written: tuple[list[Ready], Future[None] | None] = ([], None)
             group: list[Ready] = []
+            loading: Future[Any] | None = None
 
             def publish() -> None:
                 """Embed this group while the one before is written."""
                 nonlocal group, written
                 start = time.monotonic()
+                if loading:
+                    loading.result()
                 embeddings = self.embedder.encode([c.embedded for c in embedded(group)])
                 for r in group:
                     r.report.seconds = round(r.report.seconds + (time.monotonic() - start) / len(group), 3)
@@ -114,6 +117,8 @@ class Index:
                     done(found)
                     continue
                 uncovered |= found.redact and found.report.status == "updated" and not known[str(found.source.path)]["redacted"]
+                if not loading and any(embedded([found])):  # while the next files are read
+                    loading = writer.submit(lambda: self.embedder.model)
                 group.append(found)
                 if sum(len(r.chunks) for r in group) >= GROUP:
                     publish()
