@@ -11,7 +11,7 @@ from typing import IO
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from ingest.labels import label_of, tar_name, zip_name
-from ingest.readers import readable
+from ingest.readers import no_reader, readable
 from ingest.streams import BLOCK, Excess, Metered, Sipped
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
@@ -34,13 +34,14 @@ class Limits:
 
 @dataclass(slots=True)
 class Unpacked:
-    """What came out: `(label, file)` in the archive's order, and `(label, reason)` of what was refused.
+    """What came out: `(label, file)` in the archive's order, and `(label, reason)` of what was refused and of what no reader takes.
 
     A label is the way inside: `outer.zip/inner.zip/file.pdf`. No two are the same.
     """
 
     files: list[tuple[str, Path]] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
 
 
 LIMITS = Limits()
@@ -91,7 +92,7 @@ class _Work:
             for info in archive.infolist():
                 self._count_entry()
                 name, mode = label_of(zip_name(info)), info.external_attr >> 16
-                if info.is_dir() or not _is_wanted(name):
+                if info.is_dir() or not self._is_wanted(name, label):
                     continue
                 inner = self._unique(f"{label}/{name}")
                 if info.flag_bits & ENCRYPTED:
@@ -114,7 +115,7 @@ class _Work:
                     archive.members = []  # type: ignore[attr-defined]  # each is needed once
                     self._count_entry()
                     name = label_of(tar_name(member.name))
-                    if member.isdir() or not _is_wanted(name):
+                    if member.isdir() or not self._is_wanted(name, label):
                         continue
                     inner = self._unique(f"{label}/{name}")
                     source = archive.extractfile(member) if member.isreg() and not member.issparse() else None
@@ -169,6 +170,14 @@ class _Work:
             _raise_if_ours(error)
             self._refuse(label, "It is damaged in the archive. Pack it anew.")
 
+    def _is_wanted(self, name: str, label: str) -> bool:
+        if any(part.lower() in RUBBISH or part.startswith((".", "~$")) for part in name.split("/")):
+            return False
+        if not _ending(name) and not readable(Path(name)):
+            self.out.skipped.append((f"{label}/{name}", no_reader(Path(name))))
+            return False
+        return True
+
     def _refuse(self, label: str, reason: str) -> None:
         self.out.refused.append((label, reason))
 
@@ -202,12 +211,6 @@ class _Work:
 def _ending(name: str) -> str:
     """The longest ending that makes `name` an archive's; empty where none does."""
     return max((e for e in ENDINGS if name.lower().endswith(e)), key=len, default="")
-
-
-def _is_wanted(label: str) -> bool:
-    if any(part.lower() in RUBBISH or part.startswith((".", "~$")) for part in label.split("/")):
-        return False
-    return bool(_ending(label)) or readable(Path(label))
 
 
 def _raise_if_ours(error: Exception) -> None:

@@ -13,22 +13,19 @@ from contextlib import ExitStack
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
-from uuid import uuid4
 
 from corpora import Profile, UserError, load_profile
 from ingest.chunkers import CHUNKER_VERSION
 from ingest.console import DISK
 from ingest.embed import Embedder, open_embedder
-from ingest.keywords import Keywords
-from ingest.locks import lock
 from ingest.manifest import Manifest, stamp
 from ingest.parse import OnPage, Parsed, Parser, Rules, Unreadable
 from ingest.publish import Publisher, Ready, embedded, hash_file
 from ingest.readers import READER_VERSION
-from ingest.schema import FileReport, Ocr, Status
+from ingest.rebuild import OnChunks, rebuild
+from ingest.schema import FileReport, Look, Ocr, Status
 from ingest.settings import Settings
 from ingest.sources import Source, Unpacked, archive_of, below, expand, meant, sweep_workspaces, there, workspace
-from ingest.vectors import Vectors, open_chroma
 from ingest.verify import verify
 
 ROOM = 64  # tokens of the embedding model's window kept for a chunk's context
@@ -188,40 +185,9 @@ class Index:
             return True
         return False
 
-    def rebuild(self, on_chunks: Callable[[int, int], None] | None = None, embed: bool = True) -> int:
-        """Make vectors and keywords anew from the manifest, without parsing; returns the number of chunks.
-
-        `on_chunks` is told how many more are done, of how many. They are built beside the old ones and switched to in one
-        transaction. Without `embed` the old vectors are taken over; nothing that was deleted from them comes along.
-        """
-        run, keywords_of = self.settings.run, self.settings.root / "keywords"
-        with lock(run / f"write-{self.corpus}.lock", f"The index of {self.corpus}", 60), open_chroma(self.settings) as client:
-            old = self.manifest.corpus_id(self.corpus)
-            if old is None:
-                return 0
-            new = uuid4().hex[:12]
-            left = self.manifest.begin_rebuild(self.corpus, new)
-            if left:  # by a rebuild that was killed
-                Vectors(client, left).drop()
-                Keywords.drop(keywords_of / left)
-            vectors, keywords = Vectors(client, new), Keywords(keywords_of / new)
-            versions = sorted({d["version"] for d in self.documents()})
-            total = self.manifest.count_chunks(self.corpus)
-            done = 0
-            for version in versions:
-                chunks = self.manifest.chunks(version)
-                for at in range(0, len(chunks), GROUP):
-                    part = chunks[at : at + GROUP]
-                    ids = [c.id for c in part]
-                    vectors.add(ids, self.embedder.encode([c.embedded for c in part]) if embed else Vectors(client, old).get(ids))
-                    done += len(part)
-                    if on_chunks:
-                        on_chunks(len(part), total)
-                keywords.write(chunks)
-            self.manifest.end_rebuild(self.corpus, new, self.stamp)
-            Vectors(client, old).drop()
-            Keywords.drop(keywords_of / old)
-            return done
+    def rebuild(self, on_chunks: OnChunks | None = None, embed: bool = True) -> int:
+        """Make vectors and keywords anew from the manifest, without parsing; returns the number of chunks. See `ingest.rebuild`."""
+        return rebuild(self.corpus, self.settings, self.manifest, self.stamp, self.embedder if embed else None, on_chunks)
 
     # the steps of add
 
@@ -243,17 +209,16 @@ class Index:
         try:
             stat = source.file.stat()
             if not S_ISREG(stat.st_mode):
-                closed = source.path.is_dir()
-                raise UserError("The folder cannot be opened." if closed else "This is no ordinary file.", "Check its rights.")
-            as_before = place and (place["size"], place["mtime_ns"], place["parse"]) == (stat.st_size, stat.st_mtime_ns, self.parse(redact))
+                raise UserError("This is no ordinary file.", "Copy what it holds into one.")
+            look = Look.of(stat)
+            as_before = place and (place["size"], place["mtime_ns"], place["ctime_ns"], place["parse"]) == (*look, self.parse(redact))
             if as_before and (redact or self._kept(place["sha256"])):
                 return FileReport(shown, "unchanged")
             sha256 = hash_file(source.file)
             status: Status = "updated" if place else "added"
 
             def ready(redact: bool) -> Ready:
-                return Ready(source, sha256, stat.st_size, stat.st_mtime_ns, self._version(sha256, redact), self.parse(redact), redact,
-                             FileReport(shown, status))  # fmt: skip
+                return Ready(source, sha256, look, self._version(sha256, redact), self.parse(redact), redact, FileReport(shown, status))
 
             for found in [ready(True)] if redact else [ready(False), ready(True)]:
                 live = self.manifest.version(found.version)

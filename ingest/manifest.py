@@ -14,55 +14,9 @@ from uuid import uuid4
 
 from corpora import UserError
 from ingest.embed import Embedder
-from ingest.schema import Chunk, Document
+from ingest.migrations import migrate, transaction
+from ingest.schema import Chunk, Document, Look
 from ingest.tokens import TOKENS_VERSION
-
-SCHEMA_VERSION = 2
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS corpora (
-    name TEXT PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,              -- names the Chroma collection and the keyword folder
-    generation INTEGER NOT NULL DEFAULT 0, -- moves with every change of what is live
-    stamp TEXT NOT NULL,                  -- embedder, dimension, tokenizer
-    next TEXT                             -- the id that a rebuild is making; what a killed one left is found by it
-);
-CREATE TABLE IF NOT EXISTS versions (
-    id TEXT PRIMARY KEY,
-    corpus TEXT NOT NULL REFERENCES corpora(name),
-    sha256 TEXT NOT NULL,                 -- of the original's bytes: files/<sha256>
-    parse TEXT NOT NULL,                  -- reader and chunker settings it was made with
-    suffix TEXT NOT NULL, bytes INTEGER NOT NULL,
-    title TEXT NOT NULL, lang TEXT NOT NULL, pages INTEGER,
-    text TEXT NOT NULL,
-    live INTEGER NOT NULL DEFAULT 0,
-    added TEXT NOT NULL,
-    tables INTEGER NOT NULL DEFAULT 0,
-    notes TEXT NOT NULL DEFAULT '{}',     -- what its reader left out or read otherwise, and how often
-    redacted TEXT                         -- personal data taken out, counted by kind; its original is then not kept
-);
-CREATE TABLE IF NOT EXISTS places (       -- where a document was found; the same bytes may lie in two places
-    corpus TEXT NOT NULL, path TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL,
-    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    PRIMARY KEY (corpus, path)
-);
-CREATE INDEX IF NOT EXISTS places_version ON places(version);
-CREATE INDEX IF NOT EXISTS versions_live ON versions(corpus, live);
-CREATE TABLE IF NOT EXISTS chunks (
-    version TEXT NOT NULL, ordinal INTEGER NOT NULL,
-    start INTEGER NOT NULL, "end" INTEGER NOT NULL, page INTEGER,
-    text TEXT NOT NULL, context TEXT NOT NULL,
-    PRIMARY KEY (version, ordinal)
-) WITHOUT ROWID;
-"""
-MIGRATIONS = {  # schema found → statements that lead to the next one
-    1: """
-ALTER TABLE corpora ADD COLUMN next TEXT;
-ALTER TABLE versions ADD COLUMN tables INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE versions ADD COLUMN notes TEXT NOT NULL DEFAULT '{}';
-ALTER TABLE versions ADD COLUMN redacted TEXT;
-CREATE INDEX IF NOT EXISTS versions_live ON versions(corpus, live);
-""",
-}
 
 
 def stamp(embedder: Embedder) -> dict[str, Any]:
@@ -81,24 +35,7 @@ class Manifest:
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA foreign_keys=ON")
         self.db.execute("PRAGMA secure_delete=ON")  # what is removed is overwritten, not only unlinked
-        version = self.db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise UserError(f"{root} was written by another version of Lectern (schema {version}, this one reads "
-                            f"{SCHEMA_VERSION}).", "Use that version, or set LECTERN_HOME to a new folder.")  # fmt: skip
-        while version < SCHEMA_VERSION:
-            version = self._migrate(version)
-
-    def _migrate(self, version: int) -> int:
-        """One step to the present schema, whole or not at all; another process may have been first."""
-        with self.transaction() as db:
-            found = int(db.execute("PRAGMA user_version").fetchone()[0])
-            if found != version:
-                return found
-            for statement in (MIGRATIONS[version] if version else SCHEMA).split(";\n"):
-                db.execute(statement)
-            reached = version + 1 if version else SCHEMA_VERSION
-            db.execute(f"PRAGMA user_version={reached}")
-        return reached
+        migrate(self.db, root)
 
     def close(self) -> None:
         self.db.close()
@@ -106,13 +43,8 @@ class Manifest:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of the body or nothing of it."""
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self.db
-        except BaseException:
-            self.db.rollback()
-            raise
-        self.db.execute("COMMIT")
+        with transaction(self.db) as db:
+            yield db
 
     def scrub(self) -> None:
         """Empty the write-ahead log, in which what was removed may still stand."""
@@ -171,22 +103,20 @@ class Manifest:
             db.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)",
                            ((version, c.ordinal, c.start, c.end, c.page, c.text, c.context) for c in chunks))  # fmt: skip
 
-    def place(self, corpus: str, path: str, name: str, version: str, size: int, mtime_ns: int) -> None:
+    def place(self, corpus: str, path: str, name: str, version: str, look: Look) -> None:
         """Make `version` live as what lies at `path`; in the same transaction retire what lay there and nowhere else."""
         with self.transaction() as db:
             was = db.execute("SELECT version FROM places WHERE corpus = ? AND path = ?", (corpus, path)).fetchone()
-            db.execute(
-                "INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?)", (corpus, path, name, version, size, mtime_ns)
-            )
+            db.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?, ?, ?)", (corpus, path, name, version, *look))
             if db.execute("UPDATE versions SET live = 1 WHERE id = ?", (version,)).rowcount != 1:
                 raise RuntimeError(f"Version {version} of {path} is not stored, so it cannot become live.")
             self._retire(db, corpus, [was["version"]] if was else [])
 
-    def move(self, corpus: str, old: str, new: str, name: str, size: int, mtime_ns: int) -> None:
+    def move(self, corpus: str, old: str, new: str, name: str, look: Look) -> None:
         """A document's file has another path; what is live stays as it is."""
         with self.transaction() as db:
-            db.execute("UPDATE places SET path = ?, name = ?, size = ?, mtime_ns = ? WHERE corpus = ? AND path = ?",
-                       (new, name, size, mtime_ns, corpus, old))  # fmt: skip
+            db.execute("UPDATE places SET path = ?, name = ?, size = ?, mtime_ns = ?, ctime_ns = ? WHERE corpus = ? AND path = ?",
+                       (new, name, *look, corpus, old))  # fmt: skip
             db.execute("UPDATE corpora SET generation = generation + 1 WHERE name = ?", (corpus,))
 
     def unplace(self, corpus: str, paths: Sequence[str]) -> None:
@@ -201,6 +131,21 @@ class Manifest:
         db.executemany("UPDATE versions SET live = 0 WHERE id = ? AND NOT EXISTS (SELECT 1 FROM places WHERE version = id)",
                        ((v,) for v in versions))  # fmt: skip
         db.execute("UPDATE corpora SET generation = generation + 1 WHERE name = ?", (corpus,))
+
+    def unplaced(self, corpus: str) -> list[str]:
+        """Live versions that lie nowhere, which no write of ours leaves."""
+        return [r["id"] for r in self.db.execute("SELECT id FROM versions WHERE corpus = ? AND live = 1 AND NOT EXISTS "
+                                                 "(SELECT 1 FROM places WHERE version = id)", (corpus,))]  # fmt: skip
+
+    def lost(self, corpus: str) -> list[str]:
+        """Paths whose version is not live or not there."""
+        return [r["path"] for r in self.db.execute("SELECT path FROM places WHERE corpus = ? AND NOT EXISTS (SELECT 1 FROM "
+                                                   "versions WHERE id = version AND live = 1) ORDER BY path", (corpus,))]  # fmt: skip
+
+    def retire(self, corpus: str, versions: Iterable[str]) -> None:
+        """Take versions that lie nowhere out of what is live."""
+        with self.transaction() as db:
+            self._retire(db, corpus, versions)
 
     def distrust(self, versions: Iterable[str]) -> None:
         """Have these versions read anew by the next `ingest add` of their files."""
@@ -218,13 +163,16 @@ class Manifest:
             was = {r["sha256"] for v in versions for r in db.execute("SELECT sha256 FROM versions WHERE id = ?", (v,))}
             db.executemany("DELETE FROM chunks WHERE version = ?", ((v,) for v in versions))
             db.executemany("DELETE FROM versions WHERE id = ?", ((v,) for v in versions))
-            kept = {r["sha256"] for r in db.execute("SELECT DISTINCT sha256 FROM versions WHERE redacted IS NULL")}
-            return sorted(was - kept)
+        return sorted(was - self.needed())
+
+    def needed(self) -> set[str]:
+        """The originals that a version of any corpus needs: sha256 of each."""
+        return {r["sha256"] for r in self.db.execute("SELECT DISTINCT sha256 FROM versions WHERE redacted IS NULL")}
 
     # reading
 
     def places(self, corpus: str) -> dict[str, sqlite3.Row]:
-        """Where the corpus's documents lie: path → path, name, version, size, mtime_ns, and the version's parse, sha256, redacted."""
+        """Where the corpus's documents lie: path → its row, and the version's parse, sha256, redacted."""
         rows = self.db.execute("SELECT p.*, v.parse, v.sha256, v.redacted FROM places p JOIN versions v ON v.id = p.version "
                                "WHERE p.corpus = ? ORDER BY p.path", (corpus,))  # fmt: skip
         return {row["path"]: row for row in rows}

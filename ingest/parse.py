@@ -233,7 +233,8 @@ def _unpack(request: dict[str, Any]) -> dict[str, Any]:
     from ingest.archives import unpack
 
     unpacked = unpack(Path(request["path"]), Path(request["folder"]))
-    return {"files": [(label, os.fspath(file)) for label, file in unpacked.files], "refused": unpacked.refused}
+    return {"files": [(label, os.fspath(file)) for label, file in unpacked.files], "refused": unpacked.refused,
+            "skipped": unpacked.skipped}
 
 
 _embedders: dict[str, Any] = {}

@@ -5,10 +5,9 @@ at any moment leaves the old version or the new one answering; leftovers are swe
 """
 
 import hashlib
-import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,13 @@ from ingest.keywords import Keywords
 from ingest.locks import lock
 from ingest.manifest import Manifest
 from ingest.parse import Parsed
-from ingest.schema import Chunk, FileReport
+from ingest.schema import Chunk, FileReport, Look
 from ingest.settings import Settings
 from ingest.sources import Source, there
 from ingest.vectors import Vectors, open_chroma
 
 PATIENCE = 600.0  # seconds to wait for another process that writes to the same corpus
+PARTIAL = ".part"  # ends the name of an original that is being copied
 
 
 @dataclass(slots=True)
@@ -34,8 +34,7 @@ class Ready:
 
     source: Source
     sha256: str
-    size: int
-    mtime_ns: int
+    look: Look
     version: str
     parse: str
     redact: bool
@@ -81,7 +80,7 @@ class Publisher:
                 assert r.parsed
                 if not (row and row["live"] and row["parse"] == r.parse):
                     fresh[version] = r
-                    manifest.add_version(version, self.corpus, r.sha256, r.parse, r.source.path, r.size,
+                    manifest.add_version(version, self.corpus, r.sha256, r.parse, r.source.path, r.look.size,
                                          r.parsed.document, r.chunks, r.redact)  # fmt: skip
             at = [(n, c) for n, c in enumerate(embedded(group)) if c.version in fresh]
             if at:
@@ -98,11 +97,11 @@ class Publisher:
 
     def _place(self, manifest: Manifest, r: Ready, places: dict[str, Any]) -> None:
         try:
-            stat = r.source.file.stat()
+            look = Look.of(r.source.file.stat())
         except OSError:
             raise UserError("The file went away while it was being read.", "Add it again when it is back.") from None
         row = manifest.version(r.version)
-        if (stat.st_size, stat.st_mtime_ns) != (r.size, r.mtime_ns) or row is None or not (r.parsed or row["live"]):
+        if look != r.look or row is None or not (r.parsed or row["live"]):
             raise UserError("The file changed while it was being read.", "Add it again.")
         if not r.redact:
             keep_original(self.settings, r.source.file, r.sha256)
@@ -110,10 +109,10 @@ class Publisher:
         gone = [p for p, row in places.items() if row["version"] == r.version and p != path and not there(p)]
         if r.parsed is None and path not in places and gone:
             places.pop(gone[0])
-            manifest.move(self.corpus, gone[0], path, name, r.size, r.mtime_ns)
+            manifest.move(self.corpus, gone[0], path, name, r.look)
             r.report.status, r.report.reason = "renamed", f"It was {gone[0]}."
         else:
-            manifest.place(self.corpus, path, name, r.version, r.size, r.mtime_ns)
+            manifest.place(self.corpus, path, name, r.version, r.look)
 
     def unplace(self, paths: Sequence[str]) -> None:
         with self.writing(any_stamp=True) as (manifest, corpus_id):
@@ -128,8 +127,9 @@ class Publisher:
         with open_chroma(self.settings) as client:
             Vectors(client, corpus_id).delete([c.id for v in dead for c in manifest.chunks(v)])
         Keywords(self.settings.root / "keywords" / corpus_id).write(remove_versions=dead)
-        for sha256 in manifest.forget(dead):
-            (self.settings.root / "files" / sha256).unlink(missing_ok=True)
+        with originals(self.settings):
+            for sha256 in manifest.forget(dead):
+                (self.settings.root / "files" / sha256).unlink(missing_ok=True)
 
 
 def distinct(group: Sequence[Ready]) -> dict[str, Ready]:
@@ -146,20 +146,26 @@ def embedded(group: Sequence[Ready]) -> list[Chunk]:
     return [c for r in distinct(group).values() for c in r.chunks]
 
 
+def originals(settings: Settings) -> AbstractContextManager[None]:
+    """Held to keep an original or to let one go: they are of all corpora, and what one no longer needs another may just be adding."""
+    return lock(settings.run / "files.lock", "The originals", PATIENCE)
+
+
 def keep_original(settings: Settings, path: Path, sha256: str) -> None:
     """Copy a file to files/<sha256>, whole or not at all. Raises `UserError` where its bytes are others by now."""
     target = settings.root / "files" / sha256
-    if target.is_file():
-        return
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{sha256}.{os.getpid()}.part")
-    try:
-        shutil.copyfile(path, partial)
-        if hash_file(partial) != sha256:
-            raise UserError("The file changed while it was being read.", "Add it again.")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    partial = target.with_name(f"{sha256}{PARTIAL}")
+    with originals(settings):
+        if target.is_file():
+            return
+        try:
+            shutil.copyfile(path, partial)
+            if hash_file(partial) != sha256:
+                raise UserError("The file changed while it was being read.", "Add it again.")
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def hash_file(path: Path) -> str:

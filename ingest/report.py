@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ingest.schema import FileReport, Status
 
-ORDER: tuple[Status, ...] = ("added", "updated", "renamed", "unchanged", "removed", "gone", "failed")
+ORDER: tuple[Status, ...] = ("added", "updated", "renamed", "unchanged", "removed", "gone", "skipped", "failed")
 
 
 class Progress:
@@ -40,11 +40,15 @@ def duration(seconds: float) -> str:
 
 
 def summary(corpus: str, reports: Sequence[FileReport]) -> Iterator[str]:
-    """A line for each file that is not unchanged, then the counts."""
+    """A line for each file that is not unchanged, one for all that were left out for one reason, then the counts."""
     for report in reports:
-        if report.status != "unchanged":
+        if report.status not in ("unchanged", "skipped"):
             said = report.reason or _holds(report)
             yield f"{report.status:9} {report.path}  {said}"
+    skipped = Counter(r.reason for r in reports if r.status == "skipped")
+    for reason, count in skipped.most_common():
+        paths = [r.path for r in reports if r.status == "skipped" and r.reason == reason]
+        yield f"skipped   {paths[0]}{f' and {count - 1} more' * (count > 1)}  {reason}"
     counts = Counter(r.status for r in reports)
     yield f"{corpus}: {', '.join(f'{counts[s]} {s}' for s in ORDER if counts[s])}."
 

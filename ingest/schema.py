@@ -1,11 +1,24 @@
 """The nouns of ingest: Document, Block, Chunk, Hit. All offsets are characters of `Document.text`."""
 
+import os
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Ocr = Literal["auto", "always", "never"]
 Chunker = Literal["auto", "prose", "legal", "maintenance"]
 BlockKind = Literal["heading", "paragraph", "row", "code"]
+
+
+class Look(NamedTuple):
+    """How a file looked when it was read: bytes, and its times in ns. Whatever writes to it moves the last, which nobody can set."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, stat: os.stat_result) -> "Look":
+        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +92,12 @@ class Hit:
                 "page": c.page, "start": c.start, "end": c.end, "text": c.text}  # fmt: skip
 
 
-Status = Literal["added", "unchanged", "updated", "renamed", "removed", "gone", "failed"]
+Status = Literal["added", "unchanged", "updated", "renamed", "removed", "gone", "skipped", "failed"]
 
 
 @dataclass(slots=True)
 class FileReport:
-    """What became of one file of `ingest add`; `gone`: its document is indexed, and its file is no longer there."""
+    """What became of one file of `ingest add`; `gone`: its document is indexed, its file no longer there; `skipped`: left out."""
 
     path: str
     status: Status

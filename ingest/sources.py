@@ -15,8 +15,8 @@ from uuid import uuid4
 from corpora import Profile, UserError
 from ingest.archives import is_archive
 from ingest.parse import Parser
-from ingest.readers import readable
-from ingest.schema import FileReport
+from ingest.readers import no_reader, readable
+from ingest.schema import FileReport, Status
 
 WORKSPACE = "unpacked-"
 INSIDE = "!/"  # between an archive's path and a name inside it
@@ -29,12 +29,12 @@ class Source:
     file: Path  # where its bytes lie
 
 
-def expand(paths: Sequence[Path], profile: Profile, known: Collection[str] = ()) -> list[Source]:
-    """Every file meant, once, in order. In a folder, files without a reader and hidden ones are passed over.
+def expand(paths: Sequence[Path], profile: Profile, known: Collection[str] = ()) -> list[Source | FileReport]:
+    """Every file meant, once, in order; of a folder also a report of each that is left out. Hidden ones are not spoken of.
 
     Raises `UserError` for a path that is not there and under which none of the `known` paths lay, and when nothing readable is left.
     """
-    found: dict[Path, Source] = {}
+    found: dict[Path, Source | FileReport] = {}
     for given in paths:
         if str(given) in ("", ".") and not given.name:
             raise UserError(
@@ -46,10 +46,10 @@ def expand(paths: Sequence[Path], profile: Profile, known: Collection[str] = ())
         if not matches and not below(known, [given]):
             raise UserError(f"{given} does not exist.", "Check the path; a folder, a file or a quoted glob will do.")
         for match in matches:
-            for path, name in _files(real(match)):
+            for path, name, out in _files(real(match)):
                 if wanted(name, profile):
-                    found.setdefault(path, Source(path, name, path))
-    if not found and not below(known, paths):
+                    found.setdefault(path, out or Source(path, name, path))
+    if not any(isinstance(f, Source) for f in found.values()) and not below(known, paths):
         raise UserError(f"Nothing readable in {', '.join(map(str, paths))}.", "See which files are: ingest add --help")
     return list(found.values())
 
@@ -59,20 +59,32 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path.parent), path.name) if path.name not in ("", "..") else Path(os.path.realpath(path))
 
 
-def _files(root: Path) -> Iterable[tuple[Path, str]]:
+def _files(root: Path) -> Iterable[tuple[Path, str, FileReport | None]]:
+    """Path and name of each file, with a report where it is left out."""
     if not root.is_dir():
-        yield root, root.name
+        yield root, root.name, None
         return
     # a folder's own name is part of its documents' names, so that two folders with a README each can live in one corpus
     base = root if root.name == "documents" else root.parent
     closed: list[Path] = []
+
+    def left_out(path: Path, status: Status, reason: str) -> tuple[Path, str, FileReport]:
+        return path, path.relative_to(base).as_posix(), FileReport(str(path), status, reason)
+
     for folder, folders, files in os.walk(root, onerror=lambda error: closed.append(Path(error.filename))):
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__pycache__")))
+        for linked in (path for path in (Path(folder, f) for f in folders) if path.is_symlink()):  # it may lead round in a circle
+            yield left_out(linked, "skipped", "It is a link to a folder. Add that folder.")
         for file in sorted(files):
             path = Path(folder, file)
-            if (readable(path) or is_archive(path)) and not file.startswith((".", "~$")):
-                yield path, path.relative_to(base).as_posix()
-    yield from ((path, path.relative_to(base).as_posix()) for path in closed)  # to be reported as failed
+            if file.startswith((".", "~$")):
+                continue
+            if readable(path) or is_archive(path):
+                yield path, path.relative_to(base).as_posix(), None
+            else:
+                yield left_out(path, "skipped", no_reader(path))
+    for path in closed:
+        yield left_out(path, "failed", "The folder cannot be opened. Check its rights.")
 
 
 def wanted(name: str, profile: Profile) -> bool:
@@ -86,8 +98,11 @@ def below(known: Iterable[str], folders: Sequence[Path]) -> list[str]:
 
 
 def there(path: str) -> bool:
-    """Is there still a file at a known path? Of a file in an archive: is the archive there?"""
-    return Path(path.split(INSIDE)[0]).exists()
+    """Is there still a file at a known path? Of a file in an archive: is the archive there? Where we may not look: perhaps."""
+    try:
+        return Path(path.split(INSIDE)[0]).is_file()
+    except PermissionError:
+        return True
 
 
 @contextmanager
@@ -135,9 +150,9 @@ class Unpacked:
         self.profile, self.folder, self.parser = profile, folder, parser
         self.whole: set[str] = set()  # archives of which everything is known that is in them
 
-    def files(self, sources: Sequence[Source]) -> Iterator[Source | FileReport]:
+    def files(self, sources: Sequence[Source | FileReport]) -> Iterator[Source | FileReport]:
         for source in sources:
-            if is_archive(source.path):
+            if isinstance(source, Source) and is_archive(source.path):
                 yield from self._inside(source)
             else:
                 yield source
@@ -152,9 +167,11 @@ class Unpacked:
             return
         if not any("/" not in label for label, _ in found["refused"]):
             self.whole.add(str(archive.path))
-        for label, reason in found["refused"]:
-            inner = label.partition("/")[2]
-            yield FileReport(f"{archive.path}{INSIDE}{inner}" if inner else str(archive.path), "failed", reason)
+        not_taken: list[tuple[Status, list[tuple[str, str]]]] = [("failed", found["refused"]), ("skipped", found["skipped"])]
+        for status, labels in not_taken:
+            for label, reason in labels:
+                inner = label.partition("/")[2]
+                yield FileReport(f"{archive.path}{INSIDE}{inner}" if inner else str(archive.path), status, reason)
         for label, file in found["files"]:
             inner = label.partition("/")[2]
             if wanted(f"{archive.name}/{inner}", self.profile):

@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import tantivy
 
 from corpora import UserError
 from ingest.cli import cure
@@ -246,6 +247,52 @@ def test_fix_mends_what_verify_finds(settings: Settings, docs: Path) -> None:
     assert len(index.verify(fix=True)) == 1, "a text comes back from its file alone"
     assert sorted(status(index.add([docs])).values()) == ["unchanged", "updated"] and index.verify() == []
     assert original.read_bytes() in {f.read_bytes() for f in docs.iterdir()}
+
+
+def test_fix_mends_what_no_write_of_ours_leaves(settings: Settings, docs: Path) -> None:
+    index = Index("plant", settings)
+    index.add([docs])
+    corpus_id, db = index.manifest.corpus_id("plant"), index.manifest.db
+    some, other = index.documents()
+    twice = Keywords(settings.root / "keywords" / str(corpus_id))
+    writer = twice.index.writer()
+    writer.add_document(tantivy.Document.from_dict({"id": [f"{other['version']}:0"], "version": [other["version"]]}, twice.schema))
+    writer.commit()
+    writer.wait_merging_threads()
+    for name in ("0" * 64, f"{'1' * 64}.part"):
+        (settings.root / "files" / name).write_text("stray")
+    db.execute("DELETE FROM places WHERE path = ?", (some["path"],))
+    db.execute("INSERT INTO places VALUES ('plant', '/gone.md', 'gone.md', 'nothing', 1, 1, 1)")
+    said = index.verify()
+    assert len(said) == 4 and "the version of /gone.md is missing" in said and "2 kept originals belong to no version" in said
+    assert index.verify(fix=True) == ["the version of /gone.md is missing"]
+    assert len(list((settings.root / "files").iterdir())) == 1 and some["version"] not in {d["version"] for d in index.documents()}
+
+
+def test_other_bytes_of_the_same_size_and_date_are_seen(settings: Settings, docs: Path) -> None:
+    index = Index("plant", settings)
+    index.add([docs])
+    before = (docs / "pump.txt").stat()
+    (docs / "pump.txt").write_text(TEXT.replace("45", "54"))
+    os.utime(docs / "pump.txt", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert status(index.add([docs]))["pump.txt"] == "updated" and "54 l/min" in found(settings, "coolant pump P7")[0]
+
+
+def test_what_is_left_out_is_said(settings: Settings, docs: Path, tmp_path: Path) -> None:
+    (docs / "logo.gif").write_bytes(b"GIF89a")
+    (tmp_path / "elsewhere").mkdir()
+    (docs / "linked").symlink_to(tmp_path / "elsewhere")
+    with zipfile.ZipFile(docs / "more.zip", "w") as archive:
+        archive.writestr("v1.txt", "Valve V1 opens at 7 bar.")
+        archive.writestr("mail.msg", "x")
+    index = Index("plant", settings)
+    reports = index.add([docs])
+    assert {Path(r.path).name: r.reason for r in reports if r.status == "skipped"} == {
+        "logo.gif": "No reader takes .gif.", "mail.msg": "No reader takes .msg.", "linked": "It is a link to a folder. Add that folder.",
+    }  # fmt: skip
+    (docs / "fan.md").unlink()
+    (docs / "fan.md").mkdir()
+    assert status(index.add([docs], prune=True))["fan.md"] == "removed", "a folder in a file's place is no file"
 
 
 def test_a_reader_that_hangs_is_stopped_and_its_file_reported(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from corpora import UserError
 from ingest.keywords import Keywords
 from ingest.manifest import Manifest, stamp
-from ingest.schema import Chunk, Document
+from ingest.schema import Chunk, Document, Look
 from ingest.search import Searcher, fuse
 from ingest.settings import Settings
 from tests.bench.search import CORPUS, DIMENSION, Given, Made, build, unit, write_profile
@@ -133,7 +133,7 @@ def test_a_document_that_is_being_replaced_is_always_found(tmp_path: Path) -> No
         chunk = Chunk(f"{n:016x}", 0, text, 0, len(text), None, "钨灯")
         manifest.add_version(chunk.version, CORPUS, chunk.version, "made", Path("a.txt"), 1, Document("钨灯", text, ()), [chunk])
         keywords.write([chunk])
-        manifest.place(CORPUS, "/a.txt", "a.txt", chunk.version, 1, n)
+        manifest.place(CORPUS, "/a.txt", "a.txt", chunk.version, Look(1, n, 0))
         retired = manifest.dead_versions(CORPUS)
         keywords.write(remove_versions=retired)
         manifest.forget(retired)

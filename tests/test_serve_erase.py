@@ -11,6 +11,7 @@ import yaml
 from corpora import UserError
 from ingest.manifest import Manifest
 from ingest.readers.writer import Writer
+from ingest.schema import Look
 from ingest.settings import Settings
 from serve.cli import main
 from serve.erase import erase
@@ -246,7 +247,7 @@ def test_the_command_says_what_it_did(settings: Settings, journal: Journal, monk
     writer.paragraph(PASSAGE)
     manifest.open_corpus("legal", {})
     manifest.add_version(GONE, "legal", "0" * 64, "p", Path("anchor.md"), 9, writer.document(), [])
-    manifest.place("legal", "/x/anchor.md", "anchor.md", GONE, 9, 9)
+    manifest.place("legal", "/x/anchor.md", "anchor.md", GONE, Look(9, 9, 0))
     manifest.close()
     journal.add_trace(trace("t", hit(GONE), answer=SECRET, cites=GONE))
     assert main(["erase", "legal", GONE]) == 0

@@ -9,7 +9,7 @@ from ingest.readers.writer import Writer
 from ingest.schema import Document, Ocr
 
 MAX_BYTES = 256 * 2**20  # one file; a larger one is listed as failed
-READER_VERSION = "4"  # part of a version's stamp: raise it when any reader's text changes
+READER_VERSION = "5"  # part of a version's stamp: raise it when any reader's text changes
 
 
 SOURCE = (
@@ -43,6 +43,11 @@ def readable(path: Path) -> bool:
     return path.suffix.lower() in READERS
 
 
+def no_reader(path: Path) -> str:
+    """Why a file that is not `readable` is left out."""
+    return f"No reader takes {path.suffix.lower() or 'a file without an ending'}."
+
+
 def read(path: Path, ocr: Ocr = "auto", redact: bool = False, alive: Callable[[int], None] | None = None,
          title: str = "") -> Document:  # fmt: skip
     """Parse one file; `ocr` says when text is recognised in pictures, `redact` whether personal data is replaced.
@@ -54,7 +59,7 @@ def read(path: Path, ocr: Ocr = "auto", redact: bool = False, alive: Callable[[i
     kind = READERS.get(path.suffix.lower())
     if kind is None:
         kinds = " ".join(sorted(READERS))
-        raise UserError(f"No reader for {path.suffix or 'a file without an ending'}.", f"Readable: {kinds}")
+        raise UserError(no_reader(path), f"Readable: {kinds}")
     size = path.stat().st_size
     if size == 0:
         raise UserError("The file is empty.", "Leave it out, or save it again from the program that made it.")

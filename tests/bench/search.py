@@ -19,7 +19,7 @@ import numpy as np
 
 from ingest.keywords import Keywords
 from ingest.manifest import Manifest, stamp
-from ingest.schema import Chunk, Document
+from ingest.schema import Chunk, Document, Look
 from ingest.search import Searcher
 from ingest.settings import Settings
 from ingest.vectors import Vectors, open_chroma
@@ -103,7 +103,7 @@ def build(settings: Settings, made: Made, count: int, embedder: Given) -> None:
             Vectors(client, corpus_id).add([c.id for c in chunks], np.concatenate([v for *_, v in group]))
         keywords.write(chunks)
         for title, document, part, _ in group:
-            manifest.place(CORPUS, f"/{part[0].version}/{title}.txt", f"{title}.txt", part[0].version, len(document.text), 0)
+            manifest.place(CORPUS, f"/{part[0].version}/{title}.txt", f"{title}.txt", part[0].version, Look(len(document.text), 0, 0))
         print(f"  {(first + len(group)) * EACH:,} chunks", flush=True)
 
 

@@ -1,0 +1,50 @@
+"""Vectors and keywords made anew from the manifest, beside the old ones, and switched to in one transaction."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from ingest.embed import Embedder
+from ingest.keywords import Keywords
+from ingest.locks import lock
+from ingest.manifest import Manifest
+from ingest.settings import Settings
+from ingest.vectors import Vectors, open_chroma
+
+GROUP = 512  # chunks embedded together
+OnChunks = Callable[[int, int], None]  # chunks more that are done, of how many
+
+
+def rebuild(corpus: str, settings: Settings, manifest: Manifest, stamp: dict[str, Any], embedder: Embedder | None,
+            on_chunks: OnChunks | None = None) -> int:  # fmt: skip
+    """Make a corpus's vectors and keywords anew under `stamp`, without parsing; returns the number of chunks.
+
+    Without an embedder the old vectors are taken over; nothing that was deleted from them comes along.
+    """
+    keywords_of = settings.root / "keywords"
+    with lock(settings.run / f"write-{corpus}.lock", f"The index of {corpus}", 60), open_chroma(settings) as client:
+        old = manifest.corpus_id(corpus)
+        if old is None:
+            return 0
+        new = uuid4().hex[:12]
+        left = manifest.begin_rebuild(corpus, new)
+        if left:  # by a rebuild that was killed
+            Vectors(client, left).drop()
+            Keywords.drop(keywords_of / left)
+        vectors, keywords = Vectors(client, new), Keywords(keywords_of / new)
+        total = manifest.count_chunks(corpus)
+        done = 0
+        for version in sorted({d["version"] for d in manifest.documents(corpus)}):
+            chunks = manifest.chunks(version)
+            for at in range(0, len(chunks), GROUP):
+                part = chunks[at : at + GROUP]
+                ids = [c.id for c in part]
+                vectors.add(ids, embedder.encode([c.embedded for c in part]) if embedder else Vectors(client, old).get(ids))
+                done += len(part)
+                if on_chunks:
+                    on_chunks(len(part), total)
+            keywords.write(chunks)
+        manifest.end_rebuild(corpus, new, stamp)
+        Vectors(client, old).drop()
+        Keywords.drop(keywords_of / old)
+        return done
