@@ -117,6 +117,7 @@ def add_once(index: "Index", args: Namespace) -> int:
 def list_(args: Namespace) -> int:
     from corpora import UserError, load_profile, profile_names
     from ingest.manifest import Manifest
+    from ingest.report import counted
     from ingest.settings import Settings
 
     settings = Settings()
@@ -127,8 +128,8 @@ def list_(args: Namespace) -> int:
         if args.json:
             console.print_json(documents)
         for d in documents if not args.json else []:
-            pages = f"{d['pages']} pages, " if d["pages"] else ""
-            print(f"{d['document']}  {d['title']}  ({pages}{d['chunks']} chunks, {d['lang']}, version {d['version']})")
+            pages = f"{counted(d['pages'], 'page')}, " if d["pages"] else ""
+            print(f"{d['document']}  {d['title']}  ({pages}{counted(d['chunks'], 'chunk')}, {d['lang']}, version {d['version']})")
         if not documents and not args.json:
             print(f"Nothing is indexed in {args.corpus} yet. Run: ingest add {args.corpus} PATH")
         return console.DONE
@@ -146,7 +147,7 @@ def list_(args: Namespace) -> int:
     if args.json:
         console.print_json(rows)
     for r in rows if not args.json else []:
-        print(f"{r['corpus']:12} {r['title']}: {r['documents']} documents, {r['chunks']} chunks")
+        print(f"{r['corpus']:12} {r['title']}: {counted(r['documents'], 'document')}, {counted(r['chunks'], 'chunk')}")
     for sentence in wrong:
         print(sentence, file=sys.stderr)
     return console.SOME_FAILED if wrong else console.DONE
@@ -207,6 +208,7 @@ def search(args: Namespace) -> int:
 def remove(args: Namespace) -> int:
     from ingest.index import Index
     from ingest.settings import Settings
+    from ingest.sources import there
 
     index = Index(args.corpus, Settings())
     with console.waiting("Removing", quiet=args.json):
@@ -217,6 +219,11 @@ def remove(args: Namespace) -> int:
         console.print_json({"removed": names})
     else:
         print(f"Removed from {args.corpus}: {', '.join(names)}.", flush=True)
+    left = sorted({d["path"] for d in removed if there(d["path"]) and not Path(d["path"]).is_relative_to(index.settings.root)})
+    if left:  # nothing of ours; but their folder may be added again
+        print(f"The file is still there, and the next `ingest add` of its folder indexes it again: {', '.join(left[:3])}"
+              f"{f' and {len(left) - 3} more' * (len(left) > 3)}. Move it away, or name it under `exclude` in the profile.",
+              file=sys.stderr)  # fmt: skip
     if args.erase:  # what was answered from them is serve's to clear: a process of its own, since ingest knows nothing of serve
         command = [sys.executable, "-m", "serve", "erase", args.corpus, *sorted({d["version"] for d in removed})]
         code = subprocess.run(command, stdout=sys.stderr if args.json else None, check=False).returncode

@@ -10,6 +10,10 @@ from ingest.schema import FileReport, Status
 ORDER: tuple[Status, ...] = ("added", "updated", "renamed", "unchanged", "removed", "gone", "skipped", "failed")
 
 
+SURE = 0.1  # share done before the time left is told: at first the model is loaded and nothing is done
+LONG = 60  # seconds after which it is told anyway
+
+
 class Progress:
     """Files done, pages and chunks a second, time left; told to `advance(share, note)` of the console's progress."""
 
@@ -23,15 +27,19 @@ class Progress:
         self.counted["pages"] += report.pages or 0
         self.counted["chunks"] += report.chunks if report.status in ("added", "updated") else 0
         seconds = max(time.monotonic() - self.started, 1e-3)
-        left = seconds / done * (total - done)
+        left = [f"{duration(seconds / done * (total - done))} left"] if done >= SURE * total or seconds > LONG else []
         rates = [f"{self.counted[what] / seconds:.3g} {what}/s" for what in ("pages", "chunks") if self.counted[what]]
-        self.now = ", ".join([f"{done}/{total} files", *rates, f"{duration(left)} left"])
+        self.now = ", ".join([f"{done}/{total} files", *rates, *left])
         self.advance(1 / total, f"{self.now}, {Path(report.path).name}")
 
     def page(self, path: str, page: int) -> None:
         """A file is being read, so far up to `page`."""
         if page > 1:
             self.advance(0, f"{self.now or 'reading'}, {Path(path).name} page {page}")
+
+
+def counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' * (n != 1)}"
 
 
 def duration(seconds: float) -> str:
@@ -55,7 +63,7 @@ def summary(corpus: str, reports: Sequence[FileReport]) -> Iterator[str]:
 
 def _holds(report: FileReport) -> str:
     what = [(report.chunks, "chunk"), (report.pages, "page"), (report.tables, "table")]
-    parts = [f"{n} {name}{'s' * (n != 1)}" for n, name in what if n]
+    parts = [counted(n, name) for n, name in what if n]
     parts += [f"{what}: {n}" for what, n in sorted(report.notes.items())]
     if report.redacted:
         parts.append("taken out: " + ", ".join(f"{n} {kind}" for kind, n in sorted(report.redacted.items())))

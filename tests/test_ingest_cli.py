@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ingest.report import Progress, summary
+from ingest.schema import FileReport
 from tests.conftest import ROOT, environment
 
 
@@ -163,10 +165,21 @@ def test_what_is_erased_is_in_no_file_any_more(indexed: Path, tmp_path: Path) ->
     assert len(held) >= 2, "the manifest or its log, and the original"
     done = run(home, "remove", "letters", "files/debt.txt", "--erase")
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert "still there" in done.stderr and str(files / "debt.txt") in done.stderr
     words = (secret.encode(), b"quillfeath")  # the keyword index holds words by their stems
     assert not [f for f in home.rglob("*") if f.is_file() and any(w in f.read_bytes() for w in words)]
     assert kept in run(home, "search", "letters", "when does the harbour open").stdout
     assert run(home, "verify", "letters").returncode == 0
+
+
+def test_the_time_left_is_told_once_it_can_be_known() -> None:
+    said: list[str] = []
+    progress = Progress(lambda _, note: said.append(note))
+    for done in range(1, 21):
+        progress.file(FileReport(f"/in/{done}.txt", "added", chunks=3), done, 20)
+    assert "left" not in said[0] and "1/20 files" in said[0] and all("left" in note for note in said[1:])
+    assert list(summary("x", [FileReport("/a.gif", "skipped", "No reader takes .gif."), FileReport("/b.gif", "skipped", "No reader takes .gif.")])) == [
+        "skipped   /a.gif and 1 more  No reader takes .gif.", "x: 2 skipped."]  # fmt: skip
 
 
 def test_watch_indexes_what_comes_and_ends_with_ctrl_c(indexed: Path, tmp_path: Path) -> None:
