@@ -178,8 +178,8 @@ def test_the_time_left_is_told_once_it_can_be_known() -> None:
     for done in range(1, 21):
         progress.file(FileReport(f"/in/{done}.txt", "added", chunks=3), done, 20)
     assert "left" not in said[0] and "1/20 files" in said[0] and all("left" in note for note in said[1:])
-    assert list(summary("x", [FileReport("/a.gif", "skipped", "No reader takes .gif."), FileReport("/b.gif", "skipped", "No reader takes .gif.")])) == [
-        "skipped   /a.gif and 1 more  No reader takes .gif.", "x: 2 skipped."]  # fmt: skip
+    skipped = [FileReport(path, "skipped", "No reader takes .gif.") for path in ("/a.gif", "/b.gif")]
+    assert list(summary("x", skipped)) == ["skipped   /a.gif and 1 more  No reader takes .gif.", "x: 2 skipped."]
 
 
 def test_watch_indexes_what_comes_and_ends_with_ctrl_c(indexed: Path, tmp_path: Path) -> None:
