@@ -10,6 +10,7 @@ from stat import S_IFMT, S_ISREG
 from typing import IO
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile
 
+from ingest.console import DISK
 from ingest.labels import label_of, tar_name, zip_name
 from ingest.readers import no_reader, readable
 from ingest.streams import BLOCK, Excess, Metered, Sipped
@@ -214,6 +215,6 @@ def _ending(name: str) -> str:
 
 
 def _raise_if_ours(error: Exception) -> None:
-    """A full disk, or no memory, is no fault of the archive's; bzip2 calls bad data an OSError, one without a number."""
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
+    """A full disk, or no memory, is no fault of the archive's; but damaged bytes send its readers to places that no file has."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in DISK):
         raise error

@@ -11,12 +11,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from corpora import UserError
 from ingest.settings import Settings
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # imported where they are used: a look at an unchanged folder needs none of them
+    import numpy as np
     from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer
 
@@ -107,8 +106,10 @@ class Embedder:
         self.model.encode("")  # sets the tokenizer's padding, which threads that share it may not do at once
         return ThreadPoolExecutor(torch.get_num_threads(), "embed", torch.set_num_threads, (1,))
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def encode(self, texts: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.float32]]":
         """Unit vectors, float32, shape (len(texts), dimension)."""
+        import numpy as np
+
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
         vectors = np.empty((len(texts), self.dimension), np.float32)

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from corpora import UserError
 from ingest.keywords import Keywords
@@ -23,6 +21,9 @@ from ingest.schema import Chunk, FileReport, Look
 from ingest.settings import Settings
 from ingest.sources import Source, there
 from ingest.vectors import Vectors, open_chroma
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PATIENCE = 600.0  # seconds to wait for another process that writes to the same corpus
 PARTIAL = ".part"  # ends the name of an original that is being copied
@@ -68,7 +69,7 @@ class Publisher:
             finally:
                 manifest.close()
 
-    def publish(self, group: Sequence[Ready], embeddings: np.ndarray[Any, Any]) -> None:
+    def publish(self, group: Sequence[Ready], embeddings: "np.ndarray[Any, Any]") -> None:
         """Make a group of files live; one that changed meanwhile is reported as failed.
 
         `embeddings` has a row for each of `embedded(group)`.

@@ -11,23 +11,22 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
-
-import numpy as np
 
 from corpora import UserError
 from ingest.locks import lock
 from ingest.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     from chromadb.api import ClientAPI
     from chromadb.api.types import QueryResult
     from chromadb.config import Settings as ChromaSettings
 
 os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
-Array = np.ndarray[Any, Any]
-Rows = tuple[list[str], Array]  # chunk ids and their embeddings
+Array: TypeAlias = "np.ndarray[Any, Any]"
+Rows: TypeAlias = "tuple[list[str], Array]"  # chunk ids and their embeddings
 KEPT = 20_000  # embeddings held for questions about some documents alone: 30 MB of 384 dimensions
 UNWRITTEN = (0.02, 0.05, 0.1, 0.2)  # seconds between tries while a collection's first vectors are on their way to the server's disk
 BATCH = 2000  # embeddings a call; Chroma refuses more than about 5,000
@@ -124,6 +123,8 @@ class Vectors:
 
         Their embeddings are compared here and kept for the next question: those of a version never change.
         """
+        import numpy as np
+
         with self._guard:
             rows = {v: self._kept[v] for v in within if v in self._kept}
             for version in rows:
@@ -137,6 +138,8 @@ class Vectors:
 
     def _rows(self, versions: Mapping[str, int]) -> dict[str, "Rows"]:
         """The ids and embeddings of whole versions, from Chroma."""
+        import numpy as np
+
         if not versions:
             return {}
         wanted = [f"{version}:{n}" for version in versions for n in range(versions[version])]
@@ -155,6 +158,8 @@ class Vectors:
 
     def get(self, ids: Sequence[str]) -> Array:
         """The embeddings of chunks, in the order asked for. Raises `KeyError` where one is missing."""
+        import numpy as np
+
         found = self.collection.get(ids=list(ids), include=["embeddings"])
         rows = dict(zip(found["ids"], np.asarray(found["embeddings"], np.float32), strict=True))
         return np.stack([rows[i] for i in ids])

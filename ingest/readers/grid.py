@@ -1,11 +1,14 @@
 """From a sheet's cells to tables: what stands above the header, a header over two rows, blank rows between tables."""
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ingest.readers.writer import Writer
 
 MAX_CELLS = 2_000_000  # with something in them, of one workbook
+FIGURE = re.compile(r"[-+±≤≥<>~约¥$€]?\s*\d[\d\s,.:/%-]*")
+YEAR = re.compile(r"(?:19|20)\d\d(?:[-/年]\d{1,2})?[年月]?")  # or a month of one
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Grid:
     def write(self, writer: Writer, has_header: bool = False) -> None:
         """Append the sheet's tables, and as paragraphs what stands alone in its row above or below them.
 
-        The first row is a header when it holds no figure, and in any case where the caller knows that it `has_header`.
+        The first row is a header when it holds no figure but years, and in any case where the caller knows that it `has_header`.
         """
         wide = self._spread()
         for part in self._side_by_side():
@@ -66,7 +69,7 @@ class Grid:
     def _has_header(self) -> bool:
         """Does the first row of several cells hold labels alone, with a row of several cells below it?"""
         rows = [row for _, row in sorted(self.rows.items()) if len(row) > 1]
-        return len(rows) > 1 and not any(c.figure for c in rows[0].values())
+        return len(rows) > 1 and _is_header(rows)
 
     def _spread(self) -> set[tuple[int, int]]:
         """Let a cell merged over rows stand in each; returns where each cell merged over columns begins, with its end."""
@@ -99,7 +102,7 @@ class Grid:
             below.insert(0, next(iter(rows.pop().values())).text)
         columns = sorted({column for row in rows for column in row})
         cells = [[row[c].text if c in row else "" for c in columns] for row in rows]
-        headed = len(rows) > 1 and (has_header or not any(c.figure for c in rows[0].values()))
+        headed = len(rows) > 1 and (has_header or _is_header(rows))
         if headed and len(rows) > 2 and self._is_grouped(columns, numbers[:2], wide):
             cells[:2] = [self._joined(columns, numbers[:2], wide)]
         writer.table(cells, has_header=headed)
@@ -130,3 +133,12 @@ class Grid:
             below = second[column].text if column in second else ""
             names.append(group if below in ("", group) else f"{group} {below}".strip())
         return names
+
+
+def _is_header(rows: list[dict[int, Cell]]) -> bool:
+    """Does the first row hold labels alone, or beside them different years over columns of other figures?"""
+    figures = {column: cell.text for column, cell in rows[0].items() if cell.figure}
+    if len(set(figures.values())) < len(figures) or not all(map(YEAR.fullmatch, figures.values())):
+        return False
+    below = (row[column] for row in rows[1:] for column in figures if column in row)
+    return not figures or any(cell.figure and not YEAR.fullmatch(cell.text) for cell in below)

@@ -1,8 +1,8 @@
 """EML: subject, people and date as lines, the text of the message, and under a heading each what is attached and readable."""
 
-from email import policy
 from email.message import EmailMessage, MIMEPart
 from email.parser import BytesParser
+from email.policy import EmailPolicy
 from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -17,8 +17,20 @@ MAX_ATTACHMENTS = 50
 MAX_DEPTH = 3  # of messages in messages
 
 
+class _Headers(EmailPolicy):
+    """Headers may hold bytes that no RFC allows and many programs write: subjects, names and file names as UTF-8 or GBK."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        try:
+            return name, value if value.isascii() else decode(value.encode("utf-8", "surrogateescape"))
+        except UserError:  # a header of no text at all spoils no message
+            return name, value
+
+
 def read(path: Path, writer: Writer) -> None:
-    message = BytesParser(_class=EmailMessage, policy=policy.default).parsebytes(path.read_bytes())
+    message = BytesParser(_class=EmailMessage, policy=_Headers()).parsebytes(path.read_bytes())
+    assert isinstance(message, EmailMessage)
     if not any(message.get(name) for name in ("From", "To", "Subject", "Date", "Received")):
         raise UserError("The file is damaged: it is no message.", "Save it again from the mail program as .eml.")
     write_message(message, writer, 0)
@@ -31,33 +43,50 @@ def write_message(message: EmailMessage, writer: Writer, depth: int) -> None:
     writer.heading(1 + 2 * depth, subject or writer.title)
     lines = [f"{name}: {value}" for name in HEADERS if (value := _header(message, name))]
     writer.paragraph("\n".join(lines))
-    body = _body(message)
-    if body is not None:
-        text = _text(body)
-        if body.get_content_subtype() == "html":
-            _embed_html(text, writer)
+    texts, files = _sorted(message)
+    for part in texts:
+        if part.get_content_subtype() == "html":
+            _embed_html(_text(part), writer)
         else:
-            for paragraph in text.replace("\r\n", "\n").split("\n\n"):
+            for paragraph in _text(part).split("\n\n"):
                 writer.paragraph(paragraph)
-    # parts that belong to the body, a picture in its HTML or the other version of its text, are no attachments
-    parts = [
-        p for p in _parts(message) if p.get_filename() or (p is not body and p.get_content_disposition() != "inline")
-    ]
-    for part in parts[:MAX_ATTACHMENTS]:
+    for part in files[:MAX_ATTACHMENTS]:
         _attachment(part, writer, depth)
-    writer.note("attachments over the limit left out", max(0, len(parts) - MAX_ATTACHMENTS))
+    writer.note("attachments over the limit left out", max(0, len(files) - MAX_ATTACHMENTS))
 
 
-def _parts(message: EmailMessage) -> list[MIMEPart]:
-    return [part for part in message.iter_attachments() if isinstance(part, MIMEPart)] if message.is_multipart() else []
+def _sorted(part: MIMEPart, top: bool = True) -> tuple[list[MIMEPart], list[MIMEPart]]:
+    """The texts that a mail program shows one below the other, as after an attachment the rest; and what is attached."""
+    kind = part.get_content_type()
+    if part.get_content_maintype() != "multipart" or not part.is_multipart():
+        return _leaf(part, kind)
+    found = [_sorted(child, False) for child in part.iter_parts() if isinstance(child, MIMEPart)]
+    files = [file for _, inner in found for file in inner]
+    texts = [inner for inner, _ in found if inner]
+    # parts that belong to the text, a picture in its HTML or the other version of it, are no attachments
+    if kind == "multipart/alternative":
+        return _best(texts), [file for file in files if file.is_attachment()]
+    if kind == "multipart/related":
+        return (texts or [[]])[0], [file for file in files if file.is_attachment() or (top and file.get_filename())]
+    return [text for inner in texts for text in inner], files
 
 
-def _body(message: EmailMessage) -> MIMEPart | None:
-    """The plain text unless it is blank, as it is where a program writes HTML alone."""
-    plain = message.get_body(("plain",))
-    if plain is not None and _text(plain).strip():
-        return plain
-    return message.get_body(("html",)) or plain
+def _leaf(part: MIMEPart, kind: str) -> tuple[list[MIMEPart], list[MIMEPart]]:
+    """A part that holds no others: a text unless it is attached, or named as a file that is read by itself."""
+    from ingest.readers import READERS
+
+    name = part.get_filename() or ""
+    named = PurePosixPath(name).suffix.lower() in READERS
+    if kind in ("text/plain", "text/html") and not part.is_attachment() and not named:
+        return [part], []
+    is_file = bool(name) or part.get_content_disposition() != "inline"
+    return [], [part] if is_file and part.get_content_maintype() != "multipart" else []
+
+
+def _best(versions: list[list[MIMEPart]]) -> list[MIMEPart]:
+    """Of one text in several versions the plain one, unless it is blank, as it is where a program writes HTML alone."""
+    said = [parts for parts in versions if any(_text(part).strip() for part in parts)]
+    return min(said, key=lambda parts: any(p.get_content_subtype() == "html" for p in parts), default=[])
 
 
 def _text(part: MIMEPart) -> str:

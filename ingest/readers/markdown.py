@@ -10,11 +10,17 @@ from ingest.readers.text import decode
 from ingest.readers.writer import Writer
 
 NESTING = 200  # its own limit of 20 drops what lies deeper without a word
-FRONT = re.compile(r"\A---\n.*?\n---\n", re.S)
+# What stands between two lines of dashes is front matter where it begins with a key, and text between two rules elsewhere.
+FRONT = re.compile(
+    r"\A---[ \t]*\n(?:#[^\n]*\n)*[\"']?[\w.-]+[\"']?:(?:[ \t][^\n]*)?\n(?:.*?\n)??---[ \t]*(?:\n|\Z)", re.S
+)
+COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 
 
 def read(path: Path, writer: Writer) -> None:
-    write_markdown(FRONT.sub("", decode(path.read_bytes())), writer)
+    text, found = FRONT.subn("", decode(path.read_bytes()))
+    writer.note("front matter left out", found)
+    write_markdown(text, writer)
 
 
 def write_markdown(text: str, writer: Writer) -> None:
@@ -41,10 +47,11 @@ def write_markdown(text: str, writer: Writer) -> None:
         elif kind == "table_close":
             writer.table(rows)
             rows = []
-        elif kind == "html_block" and not token.content.lstrip().startswith("<!--"):
-            from ingest.readers.html import write_html  # which reads HTML by way of Markdown
+        elif kind == "html_block":
+            if shown := COMMENT.sub("", token.content).strip():  # text may follow a comment in its line
+                from ingest.readers.html import write_html  # which reads HTML by way of Markdown
 
-            write_html(token.content, writer)
+                write_html(shown, writer)
         elif kind in ("fence", "code_block"):
             writer.code(token.content)
         elif kind == "inline":

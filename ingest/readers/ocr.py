@@ -88,7 +88,7 @@ def read_image(image: np.ndarray, points: float) -> PageText:
     lines = _level(_rows(lines))
     high, wide = image.shape[:2]
     letters = sum(len("".join(line.text.split())) for line in lines)
-    return PageText(lines, [], 0, letters, True, wide * points, high * points, unsure=unsure)
+    return PageText(lines, [], 0, letters, True, wide * points, high * points, True, unsure)
 
 
 def _said(crops: list[np.ndarray]) -> list[tuple[str, float]]:

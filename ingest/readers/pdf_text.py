@@ -31,6 +31,7 @@ class PageText:
     usable: bool  # False where text recognition may read more than the text layer says
     width: float
     height: float
+    recognised: bool = False  # from an image
     unsure: int = 0  # places that text recognition could not read with confidence
 
 

@@ -9,6 +9,7 @@ from statistics import median
 
 from ingest.readers import pdf_outline
 from ingest.readers.joining import hyphenated, join
+from ingest.readers.ocr_lines import running
 from ingest.readers.pdf_characters import Line
 from ingest.readers.pdf_layout import Piece, reading_order
 from ingest.readers.pdf_outline import Marks
@@ -117,7 +118,8 @@ def write_pages(pages: list[PageText], marks: Marks, writer: Writer) -> None:
     header: list[str] = []
     for part in parts:
         page = part.page + 1
-        text = join([x.text for x in part.lines], known)
+        groups = running(part.lines) if pages[part.page].recognised and part.kind == "paragraph" else [part.lines]
+        text = "\n".join(join([x.text for x in group], known) for group in groups)
         if part.kind == "heading" and len(text) <= 2 * LONGEST:
             writer.heading(part.level, text, page)
         elif part.kind == "contents":

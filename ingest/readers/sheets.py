@@ -142,6 +142,7 @@ def _read_sheet(book: _Book, place: str, writer: Writer) -> Grid:
     grid = Grid()
     shut: list[tuple[int, int]] = []
     number = bare = 0
+    several = False  # whether a row of several cells was met: what stands alone before it is a title
     for element in _elements(book.archive, place, "{*}row", "{*}col", "{*}mergeCell"):
         tag = etree.QName(element).localname
         if tag == "col":
@@ -153,7 +154,7 @@ def _read_sheet(book: _Book, place: str, writer: Writer) -> Grid:
         else:
             number = _whole(element.get("r", "")) or number + 1
             filled: dict[int, Cell] = {}
-            column = 0
+            column, known = 0, bare
             for one in element:
                 column = _column(one.get("r", "")) or column + 1
                 cell, unstored = book.cell(one)
@@ -166,7 +167,10 @@ def _read_sheet(book: _Book, place: str, writer: Writer) -> Grid:
                     filled[column] = cell
             if filled and element.get("hidden") in YES:
                 writer.note("hidden rows left out")
+            elif several and bare > known and [cell.figure for cell in filled.values()] == [False]:
+                pass  # "Total" beside sums that were never stored says nothing
             elif filled:
+                several = several or len(filled) > 1
                 grid.rows[number] = filled
                 book.cells += len(filled)
                 if book.cells > MAX_CELLS:

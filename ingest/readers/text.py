@@ -25,6 +25,9 @@ EAST_ASIAN = {
     "euc_jp": ("euc_jp", range(0xB0, 0xD0)),
     "cp949": ("euc_kr", range(0xB0, 0xC9)),  # all of Hangul
 }
+SHORT = 8  # bytes that are not ASCII, at most: so few that chance decides between scripts, and Chinese is the likeliest
+THROUGHOUT = 1.75  # of a score of 2: a script's most frequent characters and few others
+TOUCHED = re.compile(r"[0-9A-Za-z][ -]?[^\x00-\x7f]|[^\x00-\x7f][ -]?[0-9A-Za-z]")
 FOREIGN = re.compile(r"[^\x00-\x7f]+")
 LETTERS = re.compile(
     r"[\t\n\r\x20-\x7e\xa0-\u024f\u0370-\u052f\u2010-\u2044\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uff5e]+"
@@ -110,6 +113,8 @@ def _guess(data: bytes) -> str:
         return "utf-8"
     scores = {encoding: _score(sample, encoding) for encoding in EAST_ASIAN}
     best = max(scores, key=lambda encoding: scores[encoding])
+    if scores[best] < THROUGHOUT and _is_short_chinese(sample):
+        return "gb18030"
     if scores[best] > 0.75:
         return best
     letters = sum(byte > 127 or chr(byte).isalpha() for byte in sample)
@@ -122,6 +127,24 @@ def _guess(data: bytes) -> str:
     if found is None:
         raise UserError("The file is no text in any encoding known.", "Save it as UTF-8.")
     return found.encoding
+
+
+def _is_short_chinese(sample: bytes) -> bool:
+    """A few characters of GB2312, most of them of its common ones, that no Latin letter or figure stands beside.
+
+    What stands beside one may be its accent or sign: ÄÖ and ±½ are Chinese characters too, by their bytes.
+    """
+    if sum(byte > 127 for byte in sample) > SHORT:
+        return False
+    try:
+        text = sample.decode("gb2312")
+    except UnicodeDecodeError:
+        return False
+    letters = [c.encode("gb2312") for c in text if c > "\x7f" and c not in MARKS]
+    if any(code[0] < 0xB0 for code in letters):  # kana, Greek and signs, which Chinese in Big5 looks like by chance
+        return False
+    common = sum(code[0] in EAST_ASIAN["gb18030"][1] for code in letters)
+    return common > 0.5 * len(letters) and not TOUCHED.search(text)
 
 
 def _score(sample: bytes, encoding: str) -> float:

@@ -5,6 +5,7 @@ The parts are read straight from the archive: python-docx gives up on a file tha
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -14,9 +15,10 @@ from docx.oxml.ns import qn
 from corpora import UserError
 from ingest.readers.charts import write_chart
 from ingest.readers.equations import M, tex
-from ingest.readers.grid import Cell, Grid
+from ingest.readers.grid import FIGURE, Cell, Grid
 from ingest.readers.marks import superscript
 from ingest.readers.numbering import Numbering, on, read_styles
+from ingest.readers.symbols import symbol
 from ingest.readers.writer import Writer
 from ingest.readers.zips import open_zip, parse_xml, related
 
@@ -30,22 +32,7 @@ FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallbac
 ASIDE = (FALLBACK, qn("w:txbxContent"))
 HEADING = re.compile(r"(?:heading|标题)\s*(\d)", re.I)
 CONTENTS = re.compile(r"(?:toc|目录)\s*\d", re.I)
-FIGURE = re.compile(r"[-+±≤≥<>~约¥$€]?\s*\d[\d\s,.:/%-]*")
 MAX_DEPTH = 40
-# What the Symbol font shows for the places of a to z and of the signs in use; Wingdings' boxes and ticks.
-SYMBOL = dict(zip("abgdezhqiklmnxoprstufcywDGLPSWFQ", "αβγδεζηθικλμνξοπρστυφχψωΔΓΛΠΣΩΦΘ", strict=True))
-SYMBOL |= {chr(0xA3): "≤", chr(0xB3): "≥", chr(0xB1): "±", chr(0xB0): "°", chr(0xB4): "×", chr(0xB8): "÷", chr(0xB9): "≠",
-           chr(0xA5): "∞", chr(0xAE): "→", chr(0xBB): "≈", chr(0xB7): "•", chr(0xD7): "·", chr(0xC6): "∅", chr(0xD6): "√"}  # fmt: skip
-WINGDINGS = {
-    chr(0xFC): "✓",
-    chr(0xFE): "☑",
-    chr(0xA8): "☐",
-    chr(0xFB): "✗",
-    chr(0xFD): "☒",
-    chr(0x6F): "☐",
-    chr(0x78): "☒",
-    chr(0xE0): "→",
-}
 
 
 def read(path: Path, writer: Writer) -> None:
@@ -86,6 +73,8 @@ class _Word:
         self.blocks(body, 0)
         note = self.writer.note
         note("deleted texts left out", sum(1 for _ in body.iter(qn("w:delText"))))
+        boxes = [box for box in body.iter(qn("w:txbxContent")) if not _within(box, (FALLBACK,), body)]
+        note("deleted and hidden text boxes left out", sum(not self.is_shown(box, body) for box in boxes))
         comments = self.part("comments")
         note("comments left out", len(comments.findall(qn("w:comment"))) if comments is not None else 0)
         running = self.parts("header") + self.parts("footer")
@@ -100,15 +89,25 @@ class _Word:
             if child.tag == qn("w:p"):
                 self.paragraph(child)
                 for box in child.iter(qn("w:txbxContent")):
-                    if not _within(box, ASIDE, child) and depth < MAX_DEPTH:
+                    if not _within(box, ASIDE, child) and self.is_shown(box, child) and depth < MAX_DEPTH:
                         self.blocks(box, depth + 1)
                 for chart in child.iter(qn("c:chart")):
-                    if name := self.charts.get(chart.get(qn("r:id"), "")):
+                    name = self.charts.get(chart.get(qn("r:id"), ""))
+                    if name and self.is_shown(chart, child):
                         write_chart(self.archive, name, self.writer)
             elif child.tag == qn("w:tbl"):
                 self.table(child, depth)
             elif child.tag in WRAPPERS and depth < MAX_DEPTH:
                 self.blocks(child, depth + 1)
+
+    def is_shown(self, node: Any, top: Any) -> bool:
+        """Does nothing between a box or a chart and `top` delete or hide it?"""
+        runs = takewhile(lambda above: above is not top, node.iterancestors())
+        return not any(above.tag in DELETED or (above.tag == qn("w:r") and self.is_hidden(above)) for above in runs)
+
+    def is_hidden(self, run: Any) -> bool:
+        style = self.styles.get(_value(run, "w:rPr/w:rStyle") or "")
+        return on(run.find(qn("w:rPr")), "w:vanish", bool(style and style.hidden))
 
     def paragraph(self, element: Any) -> None:
         name = _value(element, "w:pPr/w:pStyle") or self.default
@@ -182,9 +181,8 @@ class _Word:
                 self._gather(node, said, peek, depth + 1)
 
     def _run(self, run: Any, said: list[str], peek: bool) -> None:
-        properties = run.find(qn("w:rPr"))
         style = self.styles.get(_value(run, "w:rPr/w:rStyle") or "")
-        hidden = on(properties, "w:vanish", bool(style and style.hidden))
+        hidden = self.is_hidden(run)
         align = _value(run, "w:rPr/w:vertAlign")
         raised = align == "superscript" or (align is None and style is not None and style.raised)
         parts: list[str] = []
@@ -199,7 +197,7 @@ class _Word:
             elif node.tag == qn("w:noBreakHyphen"):
                 parts.append("-")
             elif node.tag == qn("w:sym"):
-                parts.append(_symbol(node))
+                parts.append(symbol(node.get(qn("w:char"), ""), node.get(qn("w:font"), "")))
             elif node.tag == qn("w:ruby"):
                 self._gather(node.find(qn("w:rubyBase")), parts, peek, 1)
             elif node.tag in self.notes and not peek and not hidden:
@@ -267,7 +265,7 @@ class _Word:
         """A cell's text, with that of tables and boxes in it, and the numbers of its paragraphs: a column may count by itself."""
         lines = []
         for paragraph in cell.iter(qn("w:p")):
-            if not _within(paragraph, (FALLBACK,), cell):
+            if not _within(paragraph, (FALLBACK,), cell) and self.is_shown(paragraph, cell):
                 mark, text = self.mark(paragraph), self.text(paragraph)
                 lines.append((mark + text if text.strip() or mark != "- " else "").strip())
         return "\n".join(filter(None, lines))
@@ -291,18 +289,6 @@ def _children(element: Any, tag: str) -> Iterator[Any]:
             yield child
         elif child.tag in WRAPPERS:
             yield from _children(child, tag)
-
-
-def _symbol(node: Any) -> str:
-    code = node.get(qn("w:char"), "")
-    if not re.fullmatch(r"[0-9A-Fa-f]{1,4}", code):
-        return ""
-    value = int(code, 16)
-    character = chr(value - 0xF000 if value >= 0xF000 else value)
-    font = node.get(qn("w:font"), "")
-    if font.startswith("Wingdings"):
-        return WINGDINGS.get(character, "")
-    return SYMBOL.get(character, character) if font == "Symbol" else character
 
 
 def _level(outline: int | str | None) -> int:
