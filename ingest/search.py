@@ -23,7 +23,7 @@ from ingest.manifest import Manifest, stamp
 from ingest.named import Names
 from ingest.schema import Hit
 from ingest.settings import Settings
-from ingest.tokens import exact_tokens, fold
+from ingest.tokens import exact_tokens, fold, written, written_heads
 from ingest.vectors import ChromaGone, Vectors, open_chroma
 
 MAX_QUERY = 8000  # characters; more is refused, not cut
@@ -128,7 +128,10 @@ class Searcher:
             score = {i: s * (1 - PREFERRED) + PREFERRED * (i in own) for i, s in score.items()}
         exact = {i: words[i].exactness for i in keyword}
         first = own if codes - elsewhere else set()
-        order = sorted(live, key=lambda i: (-exact.get(i, 0), i not in first, -score[i], i))
+        asked = written(query)
+        alike = {i for i in keyword if exact[i] and asked & written_heads(live[i][0].embedded)}
+        # of clauses with the number asked for, those come first that write it as the question does: 第三条, Article 3
+        order = sorted(live, key=lambda i: (-exact.get(i, 0), i not in first, i not in alike, -score[i], i))
         likely = {i: live[i][0].text for i in sorted(score, key=lambda i: -score[i])[:LIKELY]}
         if verbatim := holding(query, likely):
             order.sort(key=lambda i: i not in verbatim)

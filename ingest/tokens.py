@@ -12,6 +12,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from Stemmer import Stemmer
 
@@ -44,6 +45,9 @@ EN_CLAUSE = re.compile(
     r"(?:(\d+(?:\.\d+)*)(?:-(\d{1,2})(?![\d-])|(?-i:([A-Z]))(?!\w))?|((?-i:[IVXL]{2,7}\b|[IVX](?=[.:)—–]))))",
     re.I,
 )
+# A clause is what contracts call their bare 12.
+FIGURE = "figure"
+EN_FORMS = {"a": "article", "s": "section", "§": "section", "c": FIGURE}
 EN_WORDS = ("artic", "clause", "section", "art.", "sec.", "cl.", "§")
 # A number that begins a line or a name in a trail of headings: 2.1 …, 12. Liability
 HEAD = re.compile(
@@ -51,11 +55,20 @@ HEAD = re.compile(
     rf"|(\d{{1,3}})[.、)](?=\s*[{CJK}]|[ \t]+[\"“A-Z]))"
     rf"|› [ \t]*(\d{{1,3}})(?=[ \t]+[A-Z{CJK}]|[ \t]*(?:$|[\n›]))"
 )
+BARE = re.compile(r"\s*(\d{1,3}(?:\.\d{1,3})+|\d{1,3}(?=[.、)]))[.、)]?\s*[?？]?\s*")  # a question that is nothing but 3. or 8.5
 BEGINS = re.compile(r"(?:^|\n|› )[ \t]*$")
 ROMAN = {"".join(("", "X", "XX", "XXX", "XL")[n // 10] + ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")[n % 10]): n
          for n in range(1, 50)}  # fmt: skip
 stem = lru_cache(2**15)(Stemmer("english").stemWord)
 
+
+class Place(NamedTuple):
+    """Where a clause number stands, its token, and how it is written."""
+
+    start: int
+    end: int
+    token: str
+    form: str
 
 
 class _Folds(dict[int, str]):
@@ -110,19 +123,29 @@ def exact_tokens(text: str) -> set[str]:
     """The tokens of `text` that name one thing: fault codes, clause numbers, identifiers. Found whole, they come first."""
     text = fold(text)
     clauses = list(_clause_places(text))
-    exact = {f"§{number}" for _, _, number in clauses}
+    exact = {place.token for place in clauses}
     for match in RUN.finditer(text):
         run = match[0]
-        if run[0].isascii() and _is_exact(run) and not any(a < match.end() and match.start() < b for a, b, _ in clauses):
+        if run[0].isascii() and _is_exact(run) and not any(c.start < match.end() and match.start() < c.end for c in clauses):
             exact.add(_whole(run))
     return exact
 
 
 def heads(text: str) -> set[str]:
     """Clause numbers (`§2.1`) that begin a line of `text`, or a name in a trail of headings, with a keyword or without."""
+    return {token for token, _ in written_heads(text)}
+
+
+def written(text: str) -> set[tuple[str, str]]:
+    """The clause numbers of `text` and how they are written: `§3` as 条, article or section, or as a figure (clause 3)."""
+    return {(place.token, place.form) for place in _clause_places(fold(text))}
+
+
+def written_heads(text: str) -> set[tuple[str, str]]:
+    """The same of those that begin a line, or a name in a trail of headings, figures without a keyword among them."""
     text = fold(text)
-    begin = {f"§{number}" for start, _, number in _clause_places(text) if BEGINS.search(text, max(0, start - 9), start)}
-    return begin | set(_heads(text))
+    begin = {(place.token, place.form) for place in _clause_places(text) if BEGINS.search(text, max(0, place.start - 9), place.start)}
+    return begin | {(token, FIGURE) for token in _heads(text)}
 
 
 def without_clauses(text: str, mark: str) -> str:
@@ -147,24 +170,25 @@ def chinese_number(text: str) -> int:
 
 def _clauses(text: str) -> list[str]:
     """Clause numbers that a word says are such, in folded text."""
-    return [f"§{number}" for _, _, number in _clause_places(text)]
+    return [place.token for place in _clause_places(text)]
 
 
-def _clause_places(text: str) -> Iterator[tuple[int, int, str]]:
-    """Start, end and number of each."""
+def _clause_places(text: str) -> Iterator[Place]:
+    if bare := BARE.fullmatch(text):
+        yield Place(bare.start(1), bare.end(1), f"§{bare[1]}", FIGURE)
     if "第" in text:
         for m in ZH_CLAUSE.finditer(text):
             number = str(chinese_number(m[1])) if m[1] else m[2]
-            yield m.start(), m.end(), f"{number}-{chinese_number(m[3])}" if m[3] else number
+            yield Place(m.start(), m.end(), f"§{number}-{chinese_number(m[3])}" if m[3] else f"§{number}", "条")
     if "." in text and not text.isascii():
         for m in POINT_CLAUSE.finditer(text):
-            yield m.start() - (text[m.start() - 1 : m.start()] == "第"), m.end(), m[1]
+            yield Place(m.start() - (text[m.start() - 1 : m.start()] == "第"), m.end(), f"§{m[1]}", "条")
     lower = text.lower()
     if any(word in lower for word in EN_WORDS):  # most texts have none, and this is quicker to see
         for m in EN_CLAUSE.finditer(text):
             number = m[1] + (f"-{m[2]}" if m[2] else (m[3] or "").lower()) if m[1] else str(ROMAN.get(m[4], ""))
             if number:
-                yield m.start(), m.end(), number
+                yield Place(m.start(), m.end(), f"§{number}", EN_FORMS[lower[m.start()]])
 
 
 def _heads(text: str) -> list[str]:

@@ -26,7 +26,7 @@ def check_tiling(document: Document, chunks: list[Chunk]) -> None:
         at = c.end
 
 
-NUMBERS = ["", "3.", "Article ", "Section 2.", "附件", "E0"]
+NUMBERS = ["", "3.", "Article ", "Section 2.", "附件", "E0", "一、\n", "Annex B\nSection "]
 pieces = st.one_of(
     st.tuples(st.just("heading"), st.integers(1, 4), st.text(min_size=1, max_size=30)),
     st.tuples(st.just("paragraph"), st.text(max_size=400)),

@@ -29,6 +29,7 @@ def trail(chunks: list[Chunk]) -> list[str]:
         ("第三十九条 用人单位", (39,)), ("第39条　用人单位", (39,)), ("第十七条之一 已满", (17, 0, 1)),
         ("第三百九十一条 第三人提供", (391,)),
         ("Article 12. Term", (12,)), ("Section 3.1 This policy", (3, 1)), ("CLAUSE 7", (7,)), ("Article IV Payment", (4,)),
+        ("ARTICLE 2 - PAYMENT", (2,)), ("ARTICLE II – PAYMENT", (2,)), ("三、违约责任", (3,)),
         ("11.5.14 Testing", (11, 5, 14)), ("12. Liability", (12,)), ("1.1本合同所称", (1, 1)), ("2.1\tApplication", (2, 1)),
         ("第三十九条规定的情形", None), ("第39条、第40条", None), ("第十条第二款", None), ("第十条至第十五条", None),
         ("第十条 规定的", None),
@@ -138,3 +139,93 @@ def test_a_table_is_no_paragraph_of_its_clause() -> None:
     writer.paragraph("前款标准每年调整一次，由财务部门公布。")
     chunks = chunk(writer.document(), "v", lambda texts: [len(t) for t in texts], 24, "legal")
     assert chunks[-1].context.endswith("第二款")
+
+
+def test_an_article_stands_above_its_sections_though_they_begin_anew_in_each() -> None:
+    chunks = chunks_of(
+        "ARTICLE I\nOFFICES", "Section 1. Principal Office. It is in Utah.", "Section 2. Other Offices. The board may open others.",
+        "ARTICLE II PAYMENT", "Section 1. Fees. The client pays them.", "Section 2. Late Fees. Interest is due.", "1. first;", "2. then.",
+        "Article III", "Section 1. Term. It is one year.", title="Bylaws", cap=200,
+    )  # fmt: skip
+    assert trail(chunks) == [
+        "Bylaws › ARTICLE I OFFICES › Section 1 Principal Office", "Bylaws › ARTICLE I OFFICES › Section 2 Other Offices",
+        "Bylaws › ARTICLE II PAYMENT › Section 1 Fees", "Bylaws › ARTICLE II PAYMENT › Section 2 Late Fees",
+        "Bylaws › Article III › Section 1 Term",
+    ]  # fmt: skip
+    assert chunks[3].text.strip().endswith("2. then.")
+
+
+def test_sections_numbered_with_their_article_lie_under_it() -> None:
+    chunks = chunks_of("ARTICLE II - PAYMENT", "Section 2.01 Fees. The client pays.", "Section 2.02 Taxes. The client pays them.",
+                       "ARTICLE III - TERM", "Section 3.01 Length. One year.", title="Contract", cap=200)  # fmt: skip
+    assert trail(chunks) == [
+        "Contract › ARTICLE II - PAYMENT › Section 2.01 Fees", "Contract › ARTICLE II - PAYMENT › Section 2.02 Taxes",
+        "Contract › ARTICLE III - TERM › Section 3.01 Length",
+    ]  # fmt: skip
+
+
+def test_a_section_that_gathers_articles_stands_above_them() -> None:
+    chunks = chunks_of(
+        "CHAPTER I\nScope", "Article 1", "This applies.", "Article 2", "Words mean this.", "CHAPTER II\nRights", "Section 1\nNotice",
+        "Article 3", "Tell.", "Section 2\nAccess", "Article 4", "Ask.", title="Act", cap=200,
+    )  # fmt: skip
+    assert trail(chunks) == [
+        "Act › CHAPTER I Scope › Article 1", "Act › CHAPTER I Scope › Article 2",
+        "Act › CHAPTER II Rights › Section 1 Notice › Article 3", "Act › CHAPTER II Rights › Section 2 Access › Article 4",
+    ]  # fmt: skip
+
+
+def test_short_clauses_are_their_own_text_and_annexes_stand_side_by_side() -> None:
+    chunks = chunks_of(
+        "1. Term", "2. Rent", "3. Deposit", "SCHEDULE A", "1. Goods", "2. Delivery", "Annex B", "1. Other",
+        "Appendix 1 – Notices", "They are in writing.", "附件一", "附录", "未尽事宜。", title="Lease", cap=200,
+    )  # fmt: skip
+    assert [(c.context, c.text.strip()) for c in chunks] == [
+        ("Lease › 1. Term", "1. Term"), ("Lease › 2. Rent", "2. Rent"), ("Lease › 3. Deposit", "3. Deposit"),
+        ("Lease › SCHEDULE A › 1. Goods", "SCHEDULE A\n\n1. Goods"), ("Lease › SCHEDULE A › 2. Delivery", "2. Delivery"),
+        ("Lease › Annex B › 1. Other", "Annex B\n\n1. Other"),
+        ("Lease › Appendix 1 – Notices", "Appendix 1 – Notices\n\nThey are in writing."),
+        ("Lease › 附件一", "附件一"), ("Lease › 附录", "附录\n\n未尽事宜。"),
+    ]  # fmt: skip
+
+
+def test_short_clauses_on_lines_of_one_paragraph_keep_their_numbers() -> None:
+    chunks = chunks_of("1. Term.\n2. Rent: 500 euro.\n3. Deposit.", title="Lease", cap=200)
+    assert [(c.context, c.text.strip()) for c in chunks] == [
+        ("Lease › 1", "1. Term."), ("Lease › 2", "2. Rent: 500 euro."), ("Lease › 3", "3. Deposit."),
+    ]  # fmt: skip
+
+
+def test_an_annex_begins_within_a_paragraph_only_after_a_sentence() -> None:
+    chunks = chunks_of("1. Goods are set out in\nAnnex B\nand paid.\nAnnex A\nPumps.\nSchedule 1: prices\nAs listed.",
+                       title="Sale", cap=200)  # fmt: skip
+    assert trail(chunks) == ["Sale › 1. Goods are set out in", "Sale › Annex A", "Sale › Schedule 1: prices"]
+    assert "and paid." in chunks[0].text
+
+
+def test_an_annex_after_one_that_is_a_heading_is_not_part_of_it() -> None:
+    writer = Writer("Contract")
+    writer.heading(1, "Annex B")
+    for paragraph in ("1. Goods. Pumps.", "Schedule A", "Prices as listed."):
+        writer.paragraph(paragraph)
+    writer.paragraph("附件1")
+    writer.heading(1, "需求清单")
+    writer.paragraph("接口一个。")
+    chunks = chunk(writer.document(), "v", lambda texts: [len(t) for t in texts], 200, "legal")
+    assert trail(chunks) == ["Contract › Annex B › 1 Goods", "Contract › Schedule A", "Contract › 需求清单"]
+    assert chunks[2].text.startswith("附件1")
+
+
+def test_chinese_numerals_stand_above_figures_that_begin_anew_under_them() -> None:
+    chunks = chunks_of("一、标的", "1. 甲方交付。", "2. 乙方验收。", "二、价款", "1. 分期支付。", "三、违约责任", "违约方赔偿。",
+                       title="合同", cap=200)  # fmt: skip
+    assert trail(chunks) == [
+        "合同 › 一、标的 › 1", "合同 › 一、标的 › 2", "合同 › 二、价款 › 1", "合同 › 三、违约责任",
+    ]  # fmt: skip
+
+
+def test_chinese_numerals_that_number_a_list_are_no_clauses() -> None:
+    chunks = chunks_of("1. 标的", "一、水泵；", "二、阀门。", "2. 价款", "一、预付款；", "二、尾款。", title="合同", cap=200)
+    assert trail(chunks) == ["合同 › 1. 标的", "合同 › 2. 价款"]
+    chunks = chunks_of("第一条 下列情形除外：", "一、抢修；", "二、救灾。", "第二条 本办法自发布之日起施行。", cap=200)
+    assert trail(chunks) == ["办法 › 第一条", "办法 › 第二条"]

@@ -185,3 +185,29 @@ def test_what_is_mentioned_everywhere_is_still_found_where_it_is_the_matter(tmp_
     keywords.write([asked, *mentions])
     keywords.reload()
     assert keywords.search("第三条第一款", 5)[0].id == "v:0"
+
+
+@pytest.mark.parametrize(
+    ("question", "begins"),
+    [("第三条是什么", "第3条"), ("Article 3", "Article 3"), ("What does Section 3 say?", "Section 3"), ("clause 3", "3."), ("3.", "3.")],
+)
+def test_of_clauses_with_one_number_those_written_as_the_question_come_first(tmp_path: Path, question: str, begins: str) -> None:
+    clauses = {"考勤办法 › 第3条": "第3条 " + "员工每日上下班打卡，漏打卡的由部门负责人核实后补签。" * 30,
+               "Bylaws › Article 3": "Article 3. Members. " + "There are members of several classes. " * 30,
+               "Rules › Section 3": "Section 3. Votes. " + "Each member votes on all matters. " * 5,
+               **{f"办法 › 第{n}条": f"第{n}条 从略。" for n in range(10, 20)},
+               "Lease › 3 Deposit": "3. Deposit. Two months.", "Guide › 3 Say": "3. What to say."}  # fmt: skip
+    settings, embedder = Settings(home=tmp_path, chroma_url=""), Given()
+    write_profile(settings)
+    manifest = Manifest(settings.root)
+    corpus_id = manifest.open_corpus(CORPUS, stamp(embedder))  # type: ignore[arg-type]
+    embedder.languages = ()  # by words alone
+    for n, (context, text) in enumerate(clauses.items()):
+        name, chunk = f"{n}.txt", Chunk(f"{n:016x}", 0, text, 0, len(text), None, context)
+        document = Document(context.split(" › ")[0], text, ())
+        manifest.add_version(chunk.version, CORPUS, chunk.version, "made", Path(name), 1, document, [chunk])
+        Keywords(settings.root / "keywords" / corpus_id).write([chunk])
+        manifest.place(CORPUS, f"/{name}", name, chunk.version, Look(1, n, 0))
+    with Searcher(settings, embedder) as searcher:  # type: ignore[arg-type]
+        hits = searcher.search(CORPUS, question)
+    assert hits[0].chunk.text.startswith(begins)

@@ -7,14 +7,14 @@ model's own tokens. Chunks tile the document: joined in order they give back its
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ingest.chunkers import legal, maintenance
+from ingest.chunkers import legal, levels, maintenance
 from ingest.chunkers.context import CONTEXT, contexts
 from ingest.chunkers.pack import Count, pack
 from ingest.schema import Block, Chunk, Chunker, Document
 
 __all__ = ["CHUNKER_VERSION", "CONTEXT", "chunk"]
 
-CHUNKER_VERSION = "4"  # part of a version's stamp: raise it when chunks would come out otherwise
+CHUNKER_VERSION = "5"  # part of a version's stamp: raise it when chunks would come out otherwise
 OUTLINES: dict[str, Callable[[Document], Sequence[Block]]] = {"legal": legal.outline, "maintenance": maintenance.outline}
 
 
@@ -25,7 +25,7 @@ def chunk(document: Document, version: str, count: Count, cap: int, chunker: Chu
     `auto` takes the legal outline where the document's own numbering carries one.
     """
     if chunker == "auto":
-        chunker = "legal" if legal.is_numbered(document) else "prose"
+        chunker = "legal" if levels.is_numbered(document) else "prose"
     outline = OUTLINES.get(chunker)
     if outline:
         document = replace(document, blocks=tuple(outline(document)))

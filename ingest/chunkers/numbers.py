@@ -1,4 +1,4 @@
-"""Numbers that begin a paragraph: 第三十九条, 第十七条之一, Article 12, Section 3.1, 11.5.14; and which of them are in sequence.
+"""Numbers that begin a paragraph: 第三十九条, 第十七条之一, 三、, Article 12, Section 3.1, 11.5.14; and which of them are in sequence.
 
 A cross-reference looks like a heading (第十条规定的…, "Section 5 applies…", 11.5.14.2的试验). What follows it rules out most; the rest
 fall out of the longest rising sequence, for a document's own clauses rise from its beginning to its end.
@@ -19,19 +19,23 @@ ZH = re.compile(
 REFERRED = re.compile(r"[第的所中之以及和或与至、，,款项]|规定|(?:of|and|or|to)\b")
 REFERRED_APART = re.compile(rf"\s(?:的|所[述列]|规定|(?:及|和|或者?)?第[{HAN}\d]+[条款项章节])")
 EN = re.compile(
-    r"[ \t]*(article|section|clause|chapter|part|title)\s+(\d+(?:\.\d+)*|[IVXLC]+)(?=$|[.:：—–)]|\s)[.:：—–)]?[ \t]*", re.I
+    r"[ \t]*(article|section|clause|chapter|part|title)\s+(\d+(?:\.\d+)*|[IVXLC]+)(?=$|[.:：—–)]|\s)"
+    r"(?:[ \t]*[.:：—–)]|[ \t]+-(?=\s))?[ \t]*",
+    re.I,
 )
+HAN_LIST = re.compile(r"[ \t　]*([一二三四五六七八九十]{1,3})[、.．][ \t　]*(?=\S)")
 DECIMAL = re.compile(r"[ \t　]*(\d{1,3}(?:[.．]\d{1,3})*)([.．、)）]?)(?=\s|[㐀-鿿]|$)[ \t　]*")
 # A title, a sentence or nothing follows a number that begins a clause in English.
 OPENS = re.compile(r"$|\n|[\"“(\[A-Z㐀-鿿《【]")
 LEVELS = {"编": 1, "篇": 1, "part": 1, "title": 1, "分编": 2, "章": 3, "chapter": 3, "节": 4}
-CLAUSE = 5
+ANNEX, GROUP, CLAUSE = 0, 5, 6  # a group: what stands right above clauses, as 一、 over 1. and an Article over its Sections
+ARTICLE, SECTION, LISTED, FIGURE = "article", "section", "一、", "1."
 ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A number at `start` of a paragraph or line: its level (1 part … 4 section, 5 clause), value, and end."""
+    """A number at `start` of a paragraph or line: its level (0 annex, 1 part … 4 section, 5 group, 6 clause), value, and end."""
 
     start: int
     end: int
@@ -39,6 +43,7 @@ class Numbered:
     value: tuple[int, ...]
     sure: bool  # set off by white space or a keyword, so that it may leave numbers out; else it must be the next one
     chinese: bool
+    form: str = ""  # how it is written, if that tells clauses apart: 条, article, section, 一、 or 1.
 
 
 def numbered(text: str, start: int, end: int) -> Numbered | None:
@@ -50,7 +55,9 @@ def numbered(text: str, start: int, end: int) -> Numbered | None:
         value = (_number(found[1]), *((0, chinese_number(found[3])) if found[3] else ()))
         level = LEVELS.get(found[2], CLAUSE)
         sure = not after or after.isspace() or after in "【《[（("
-        return Numbered(found.start(), found.end(), level, value, sure, True)
+        return Numbered(found.start(), found.end(), level, value, sure, True, found[2])
+    if found := HAN_LIST.match(text, start, end):
+        return Numbered(found.start(), found.end(), GROUP, (chinese_number(found[1]),), False, True, LISTED)
     if found := EN.match(text, start, end):
         if REFERRED.match(text, found.end(), end) or not OPENS.match(text, found.end(), end):
             return None
@@ -58,7 +65,8 @@ def numbered(text: str, start: int, end: int) -> Numbered | None:
         value = _roman(found[2]) if found[2][0].isalpha() else tuple(map(int, found[2].split(".")))
         if not value or (word in LEVELS and len(value) > 1):
             return None
-        return Numbered(found.start(), found.end(), LEVELS.get(word, CLAUSE), value, True, False)
+        form = SECTION if word == "clause" else word
+        return Numbered(found.start(), found.end(), LEVELS.get(word, CLAUSE), value, True, False, form)
     if found := DECIMAL.match(text, start, end):
         value = tuple(map(int, re.split("[.．]", found[1])))
         set_off = found.end() > found.end(2) or found.end() == end
@@ -66,7 +74,7 @@ def numbered(text: str, start: int, end: int) -> Numbered | None:
             return None
         if not OPENS.match(text, found.end(), end) or (REFERRED if not set_off else REFERRED_APART).match(text, found.end(2), end):
             return None
-        return Numbered(found.start(), found.end(), CLAUSE, value, len(value) > 1 and set_off, False)
+        return Numbered(found.start(), found.end(), CLAUSE, value, len(value) > 1 and set_off, False, FIGURE)
     return None
 
 
