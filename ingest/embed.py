@@ -4,12 +4,13 @@ import ctypes
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from corpora import UserError
 from ingest.settings import Settings
@@ -19,9 +20,10 @@ if TYPE_CHECKING:  # imported where they are used: a look at an unchanged folder
     from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer
 
+T = TypeVar("T")
 DEFAULT = "all-MiniLM-L6-v2"
 # Tokens, padding included, in one forward pass: on a CPU what its caches hold, on a GPU what keeps it busy.
-TOKENS = {"cpu": 2**11, "cuda": 2**16}
+TOKENS = {"cpu": 2**10, "cuda": 2**16}
 MANY = 100  # texts; a question waits for nothing
 
 
@@ -34,6 +36,8 @@ class Embedder:
         self.folder = folder
         self.name = folder.name
         self.languages = tuple(languages)  # questions in others are searched by words alone
+        self._guard = Lock()
+        self._loading: Future[SentenceTransformer] | None = None
 
     @cached_property
     def dimension(self) -> int:
@@ -75,8 +79,26 @@ class Embedder:
         found = (self.tokenizer.token_to_id(name) for name in ("[UNK]", "<unk>"))
         return next((i for i in found if i is not None), None)
 
-    @cached_property
+    def warm(self) -> None:
+        """Begin to load the weights, so that they are there when the first texts have been read."""
+        with self._guard:
+            if self._loading is None:
+                self._loading = Future()
+                Thread(target=_settle, args=(self._loading, self._load), daemon=True).start()  # Ctrl-C does not wait for it
+
+    @property
     def model(self) -> "SentenceTransformer":
+        """Raises what its loading raised, and tries again when it is next asked for."""
+        self.warm()
+        loading = self._loading
+        assert loading
+        try:
+            return loading.result()
+        except Exception:
+            self._loading = None
+            raise
+
+    def _load(self) -> "SentenceTransformer":
         # Threads that wait by spinning starve each other when the model server computes beside us.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         # Hardly a batch has the shape of another, and of the thousand plans that would be kept each holds the layer's weights.
@@ -137,6 +159,13 @@ def batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
         batch.append(i)
     if batch:
         yield batch
+
+
+def _settle(future: "Future[T]", make: Callable[[], T]) -> None:
+    try:
+        future.set_result(make())
+    except BaseException as error:  # for whoever waits
+        future.set_exception(error)
 
 
 def _give_back() -> None:

@@ -88,15 +88,12 @@ class Index:
             writer = stack.enter_context(ThreadPoolExecutor(1, "publish"))
             written: tuple[list[Ready], Future[None] | None] = ([], None)
             group: list[Ready] = []
-            loading: Future[Any] | None = None
 
             def publish() -> None:
                 """Embed this group while the one before is written."""
                 nonlocal group, written
                 start = time.monotonic()
-                if loading:
-                    loading.result()
-                embeddings = self.embedder.encode([c.embedded for c in embedded(group)])
+                embeddings = self.embedder.encode([c.embedded for c in embedded(group)]) if group else None
                 for r in group:
                     r.report.seconds = round(r.report.seconds + (time.monotonic() - start) / len(group), 3)
                 before, pending = written
@@ -104,7 +101,7 @@ class Index:
                     pending.result()
                     for r in before:
                         done(r.report)
-                written = (group, writer.submit(publisher.publish, group, embeddings) if group else None)
+                written = (group, writer.submit(publisher.publish, group, embeddings) if embeddings is not None else None)
                 group = []
 
             unpacked = Unpacked(self.profile, aside, parser)
@@ -114,8 +111,6 @@ class Index:
                     done(found)
                     continue
                 uncovered |= found.redact and found.report.status == "updated" and not known[str(found.source.path)]["redacted"]
-                if not loading and any(embedded([found])):  # while the next files are read
-                    loading = writer.submit(lambda: self.embedder.model)
                 group.append(found)
                 if sum(len(r.chunks) for r in group) >= GROUP:
                     publish()
@@ -228,6 +223,7 @@ class Index:
                     found.report.pages, found.report.chunks = live["pages"], len(self.manifest.chunks(found.version))
                     return found, None
             found = ready(redact)
+            self.embedder.warm()
             return found, parser.parse(source.file, found.version, redact, source.path.stem, shown)
         except UserError as error:
             return FileReport(shown, "failed", str(error))

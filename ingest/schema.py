@@ -1,7 +1,7 @@
 """The nouns of ingest: Document, Block, Chunk, Hit. All offsets are characters of `Document.text`."""
 
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 Ocr = Literal["auto", "always", "never"]
@@ -110,4 +110,4 @@ class FileReport:
     seconds: float = field(default=0.0)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from corpora import UserError
-from ingest.chunkers import CONTEXT
+from ingest.chunkers.context import CONTEXT
 from ingest.manifest import Manifest
 from ingest.schema import Chunk
 

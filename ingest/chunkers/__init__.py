@@ -4,30 +4,35 @@ First the domain's outline says where each block stands (clause, fault, heading)
 model's own tokens. Chunks tile the document: joined in order they give back its text.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ingest.chunkers import legal, levels, maintenance
-from ingest.chunkers.context import CONTEXT, contexts
-from ingest.chunkers.pack import Count, pack
 from ingest.schema import Block, Chunk, Chunker, Document
 
-__all__ = ["CHUNKER_VERSION", "CONTEXT", "chunk"]
+if TYPE_CHECKING:
+    from ingest.chunkers.pack import Count
 
 CHUNKER_VERSION = "5"  # part of a version's stamp: raise it when chunks would come out otherwise
-OUTLINES: dict[str, Callable[[Document], Sequence[Block]]] = {"legal": legal.outline, "maintenance": maintenance.outline}
 
 
-def chunk(document: Document, version: str, count: Count, cap: int, chunker: Chunker = "auto", window: int = 0) -> list[Chunk]:
+def chunk(document: Document, version: str, count: "Count", cap: int, chunker: Chunker = "auto", window: int = 0) -> list[Chunk]:
     """The chunks of `document`: each of at most `cap` tokens by `count`, or one character if one alone is more.
 
     With `window`, the model's whole input in tokens, a chunk's context is shortened until both fit in it together.
     `auto` takes the legal outline where the document's own numbering carries one.
     """
+    from ingest.chunkers import (  # here, since a look at an unchanged folder asks for the version alone
+        legal,
+        levels,
+        maintenance,
+    )
+    from ingest.chunkers.context import contexts
+    from ingest.chunkers.pack import pack
+
     if chunker == "auto":
         chunker = "legal" if levels.is_numbered(document) else "prose"
-    outline = OUTLINES.get(chunker)
-    if outline:
+    if outline := {"legal": legal.outline, "maintenance": maintenance.outline}.get(chunker):
         document = replace(document, blocks=tuple(outline(document)))
     groups = pack(document, count, cap)
     if not groups:
