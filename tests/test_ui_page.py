@@ -217,6 +217,8 @@ def test_upload_with_hostile_text_shows_it_and_fetches_nothing(page: Page, stack
     expect(page.locator(".st-key-passage")).to_have_count(0)  # it stood behind the answer before
     page.get_by_text("Documents", exact=True).click()
     document = page.locator("[class*=st-key-document-]", has_text="qx-9")
+    document.wait_for()
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")  # what opens meanwhile closes again
     document.get_by_role("button", name="Remove").click()
     page.get_by_role("button", name="Remove it").click()
     expect(document).to_have_count(0)
