@@ -61,7 +61,7 @@ def unpack(path: Path, folder: Path, limits: Limits = LIMITS) -> Unpacked:
     work = _Work(folder, limits)
     label = label_of(path.name) or "archive"
     work.expand(path, label, 1)
-    if not work.out.files and not work.out.refused:
+    if not (work.out.files or work.out.refused or work.out.skipped):
         work.out.refused.append((label, "Nothing in the archive can be read. Add a file of a kind that can be."))
     return work.out
 

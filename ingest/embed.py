@@ -47,7 +47,10 @@ class Embedder:
     def tokenizer(self) -> "Tokenizer":
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        try:
+            tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        except Exception as error:  # the library raises nothing narrower
+            raise self._damaged(error) from None
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
@@ -86,6 +89,11 @@ class Embedder:
                 self._loading = Future()
                 Thread(target=_settle, args=(self._loading, self._load), daemon=True).start()  # Ctrl-C does not wait for it
 
+    def settle(self) -> None:
+        """Wait for what `warm` began: another thread that imports meanwhile may be given half-made modules."""
+        if self._loading:
+            _ = self.model
+
     @property
     def model(self) -> "SentenceTransformer":
         """Raises what its loading raised, and tries again when it is next asked for."""
@@ -115,8 +123,18 @@ class Embedder:
         # A GPU waits for its tokens: on an H200 several threads bring it twice as many. On a CPU they would only take the model's time.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true" if cuda else "false")
         kind = torch.float16 if cuda else torch.bfloat16 if _bf16() else torch.float32
-        return SentenceTransformer(str(self.folder), device="cuda" if cuda else "cpu", local_files_only=True,
-                                   model_kwargs={"dtype": kind})  # fmt: skip
+        try:
+            return SentenceTransformer(str(self.folder), device="cuda" if cuda else "cpu", local_files_only=True,
+                                       model_kwargs={"dtype": kind})  # fmt: skip
+        except MemoryError:
+            raise
+        except Exception as error:  # of four libraries, by what is missing or torn
+            raise self._damaged(error) from None
+
+    def _damaged(self, error: Exception) -> UserError:
+        said = " ".join(str(error).split())[:120]
+        return UserError(f"The embedding model in {self.folder} is damaged ({type(error).__name__}: {said}).",
+                         f"Remove that folder, then: make up, or: serve model get {self.name}")  # fmt: skip
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor | None:

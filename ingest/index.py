@@ -25,7 +25,18 @@ from ingest.readers import READER_VERSION
 from ingest.rebuild import OnChunks, rebuild
 from ingest.schema import FileReport, Look, Ocr, Status
 from ingest.settings import Settings
-from ingest.sources import Source, Unpacked, archive_of, below, expand, meant, sweep_workspaces, there, workspace
+from ingest.sources import (
+    Source,
+    Unpacked,
+    archive_of,
+    below,
+    expand,
+    meant,
+    parents,
+    sweep_workspaces,
+    there,
+    workspace,
+)
 from ingest.verify import verify
 
 ROOM = 64  # tokens of the embedding model's window kept for a chunk's context
@@ -92,6 +103,7 @@ class Index:
             def publish() -> None:
                 """Embed this group while the one before is written."""
                 nonlocal group, written
+                self.embedder.settle()
                 start = time.monotonic()
                 embeddings = self.embedder.encode([c.embedded for c in embedded(group)]) if group else None
                 for r in group:
@@ -118,7 +130,8 @@ class Index:
             publish()  # waits for the last one
         if uncovered:  # the text as it was is gone from the index, but not yet from its files
             self._scrub()
-        gone = [p for p in below(self.manifest.places(self.corpus), paths) if p not in seen]
+        unseen = {r.path for r in reports if r.status in ("skipped", "failed")}  # folders among them, of which nothing is known
+        gone = [p for p in below(self.manifest.places(self.corpus), paths) if p not in seen and not unseen & parents(p)]
         gone = [p for p in gone if not there(p) or archive_of(p) in unpacked.whole or (prune and archive_of(p) is None)]
         if gone and prune:
             publisher.unplace(gone)

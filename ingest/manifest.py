@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from corpora import UserError
 from ingest.embed import Embedder
-from ingest.migrations import migrate, transaction
+from ingest.migrations import migrate, transaction, write_ahead
 from ingest.schema import Chunk, Document, Look
 from ingest.tokens import TOKENS_VERSION
 
@@ -32,7 +32,7 @@ class Manifest:
         root.mkdir(parents=True, exist_ok=True)
         self.db = sqlite3.connect(root / "manifest.sqlite3", timeout=30, isolation_level=None, check_same_thread=False)
         self.db.row_factory = sqlite3.Row
-        self.db.execute("PRAGMA journal_mode=WAL")
+        write_ahead(self.db)
         self.db.execute("PRAGMA foreign_keys=ON")
         self.db.execute("PRAGMA secure_delete=ON")  # what is removed is overwritten, not only unlinked
         migrate(self.db, root)

@@ -1,6 +1,7 @@
 """The manifest's tables, and how those of an older Lectern become the present ones."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from corpora import UserError
 
 SCHEMA_VERSION = 3
+PAUSES = (0.05, 0.1, 0.2, 0.5, 1)  # seconds
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS corpora (
     name TEXT PRIMARY KEY,
@@ -66,6 +68,18 @@ def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         db.rollback()
         raise
     db.execute("COMMIT")
+
+
+def write_ahead(db: sqlite3.Connection) -> None:
+    """Let readers read while one writes. SQLite does not wait for another process that is just doing the same to a new file."""
+    for pause in (*PAUSES, None):
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if pause is None or "locked" not in str(error):
+                raise
+            time.sleep(pause)
 
 
 def migrate(db: sqlite3.Connection, root: Path) -> None:

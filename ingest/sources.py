@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,13 +95,13 @@ def wanted(name: str, profile: Profile) -> bool:
 def below(known: Iterable[str], folders: Sequence[Path]) -> list[str]:
     """Of the paths known, those that are one of `folders` or lie in it."""
     roots = [real(folder) for folder in folders]
-    return [path for path in known if any(Path(path.split(INSIDE)[0]).is_relative_to(root) for root in roots)]
+    return [path for path in known if any(Path(archive_of(path) or path).is_relative_to(root) for root in roots)]
 
 
 def there(path: str) -> bool:
     """Is there still a file at a known path? Of a file in an archive: is the archive there? Where we may not look: perhaps."""
     try:
-        return Path(path.split(INSIDE)[0]).is_file()
+        return Path(archive_of(path) or path).is_file()
     except PermissionError:
         return True
 
@@ -122,8 +123,14 @@ def sweep_workspaces(run: Path) -> None:
 
 
 def archive_of(path: str) -> str | None:
-    """The archive that a known path lies in."""
-    return path.split(INSIDE)[0] if INSIDE in path else None
+    """The archive that a known path lies in; a folder's name may end in `!` too."""
+    heads = (path[: m.start()] for m in re.finditer(re.escape(INSIDE), path))
+    return next((head for head in heads if is_archive(Path(head))), None)
+
+
+def parents(path: str) -> set[str]:
+    """The folders that a known path, or the archive it is in, lies in."""
+    return set(map(str, Path(archive_of(path) or path).parents))
 
 
 def meant(documents: Sequence[dict[str, Any]], given: str) -> list[dict[str, Any]]:

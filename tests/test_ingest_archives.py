@@ -316,4 +316,6 @@ def test_streams_one_after_the_other_are_one_archive(tmp_path: Path, out: Path) 
 
 def test_an_archive_of_nothing_readable_says_so(tmp_path: Path, out: Path) -> None:
     unpacked = unpack(pack_zip(tmp_path / "a.zip", ("a.exe", b"x")), out)
+    assert unpacked.skipped == [("a.zip/a.exe", "No reader takes .exe.")] and not unpacked.refused
+    unpacked = unpack(pack_zip(tmp_path / "a.zip"), out)
     assert unpacked.refused[0][0] == "a.zip" and "Nothing in the archive" in unpacked.refused[0][1]

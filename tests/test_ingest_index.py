@@ -17,6 +17,7 @@ import tantivy
 
 from corpora import UserError
 from ingest.cli import cure
+from ingest.embed import open_embedder
 from ingest.index import Index
 from ingest.keywords import Keywords
 from ingest.schema import Chunk, Document
@@ -293,6 +294,42 @@ def test_what_is_left_out_is_said(settings: Settings, docs: Path, tmp_path: Path
     (docs / "fan.md").unlink()
     (docs / "fan.md").mkdir()
     assert status(index.add([docs], prune=True))["fan.md"] == "removed", "a folder in a file's place is no file"
+
+
+def test_prune_removes_nothing_where_it_did_not_look(settings: Settings, docs: Path, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "m1.txt").write_text("Motor M1 draws 4 A.")
+    (docs / "linked").symlink_to(tmp_path / "store")
+    (docs / "new!").mkdir()
+    (docs / "new!" / "f9.txt").write_text("Fuse F9 is rated 10 A.")
+    index = Index("plant", settings)
+    index.add([docs])
+    index.add([docs / "linked"])
+    shutil.copy(docs / "new!" / "f9.txt", docs / "copy.txt")
+    assert status(index.add([docs], prune=True)) == {
+        "pump.txt": "unchanged", "fan.md": "unchanged", "f9.txt": "unchanged", "copy.txt": "added", "linked": "skipped"}  # fmt: skip
+    assert len(index.documents()) == 5
+
+
+def test_an_archive_in_which_nothing_is_left_to_read_holds_no_documents(settings: Settings, docs: Path) -> None:
+    index = Index("plant", settings)
+    for name in ("v1.txt", "v1.bin"):
+        with zipfile.ZipFile(docs / "more.zip", "w") as archive:
+            archive.writestr(name, "Valve V1 opens at 7 bar.")
+        index.add([docs], prune=True)
+    assert {d["document"] for d in index.documents()} == {"pump.txt", "fan.md"}
+
+
+@pytest.mark.parametrize("part", ["model.safetensors", "tokenizer.json"])
+def test_a_damaged_model_is_a_sentence(settings: Settings, docs: Path, tmp_path: Path, part: str) -> None:
+    name = open_embedder(settings).name
+    folder = tmp_path / "models"
+    sound = folder.resolve() / name
+    folder.unlink()
+    shutil.copytree(sound, folder / name, symlinks=False)
+    (folder / name / part).write_bytes(b"{}")
+    with pytest.raises(UserError, match=r"embedding model .* is damaged"):
+        Index("plant", settings).add([docs])
 
 
 def test_a_reader_that_hangs_is_stopped_and_its_file_reported(

@@ -24,6 +24,7 @@ from tests.bench.home import make_home
 CORPUS = "soak"
 PROFILE = "title: Soak\ndescription: Files that change.\nlanguages: [en, zh]\n"
 FILES = 24
+EARLY = 0.25  # of the kills come at any moment, of the loading too
 
 
 def change(folder: Path, dice: random.Random) -> None:
@@ -85,14 +86,16 @@ def main() -> int:
         change(files, dice)
         start = time.monotonic()
         whole(command, environment)
-        longest = time.monotonic() - start
+        reach = time.monotonic() - start  # follows how long a run takes just now: most die near its end, where it writes
         killed = ended = 0
         while killed < args.kills:
             change(files, dice)
+            moment = reach * (dice.uniform(0.1, 1) if dice.random() < EARLY else dice.uniform(0.8, 1.15))
             process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             try:
-                _, said = process.communicate(timeout=dice.uniform(0.1, 1.2) * longest)
+                _, said = process.communicate(timeout=moment)
                 ended += 1
+                reach *= 0.9
                 if process.returncode not in (0, 1) or b"Traceback" in said:
                     print(f"kill {killed}: ended with {process.returncode}: {said.decode()[-2000:]}")
                     return 1
@@ -100,6 +103,7 @@ def main() -> int:
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
                 killed += 1
+                reach *= 1.02
                 if killed % 10 == 0:
                     print(f"{killed} kills, {ended} runs to the end", file=sys.stderr, flush=True)
         whole(command, environment)
