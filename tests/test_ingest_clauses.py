@@ -229,3 +229,48 @@ def test_chinese_numerals_that_number_a_list_are_no_clauses() -> None:
     assert trail(chunks) == ["合同 › 1. 标的", "合同 › 2. 价款"]
     chunks = chunks_of("第一条 下列情形除外：", "一、抢修；", "二、救灾。", "第二条 本办法自发布之日起施行。", cap=200)
     assert trail(chunks) == ["办法 › 第一条", "办法 › 第二条"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["附录A 还款计划", "附录B：担保", "附件1", "附件 1 清单", "附录 A", "附表A-1", "ANNEX: REPAYMENT PLAN", "ANNEX", "Annex",
+     "Exhibit A-1", "Exhibit A-1 Fees", "Schedule 1.2"],
+)  # fmt: skip
+def test_an_annex_may_have_a_letter_a_number_in_a_number_or_none(name: str) -> None:
+    assert trail(chunks_of("第一条 甲。", "第二条 乙。", name, "房产抵押。"))[-1] == f"办法 › {name}"
+
+
+@pytest.mark.parametrize("line", ["附录A和附录B同样适用。", "附录A 和附录B 适用", "Annex: see overleaf.", "Annex the list.", "schedule",
+                                  "Exhibit A-1 of the Contract", "Schedule 1.2 shall apply"])  # fmt: skip
+def test_a_line_that_speaks_of_an_annex_is_none(line: str) -> None:
+    assert trail(chunks_of("第一条 甲。", "第二条 乙。", line, "房产抵押。"))[-1] == "办法 › 第二条"
+
+
+def test_a_clause_may_be_set_off_by_a_comma_before_its_title() -> None:
+    chunks = chunks_of("第一条、房屋地址\n位于幸福路。", "第二条、租期\n一年。", "第一条、第二条不得变更", "第三条、其他\n一式两份。",
+                       chunker="auto")  # fmt: skip
+    assert trail(chunks) == ["办法 › 第一条、房屋地址", "办法 › 第二条、租期", "办法 › 第三条、其他"]
+
+
+def test_a_clause_that_begins_with_a_reference_counts_if_it_is_the_next() -> None:
+    chunks = chunks_of("第一条 本法第十条所称部门，是指市局。", "第九条 第十条规定的除外。", "第二条 第一条所称部门应当公开流程。",
+                       "第三条 第二条规定的流程每年修订。", "第四条 施行。")  # fmt: skip
+    assert trail(chunks) == ["办法 › 第一条", "办法 › 第二条", "办法 › 第三条", "办法 › 第四条"]
+    assert "第九条" in chunks[0].text
+
+
+def test_figures_under_a_bracketed_list_are_no_clauses() -> None:
+    chunks = chunks_of("一、概况", "（一）名称：一号厂房。", "（二）地点：", "1、主体；", "2、附属。", "（三）分包：", "1、电气。",
+                       "二、工期", "1、开工；", "（一）甲；", "（二）乙；", "2、竣工。", title="合同", cap=200)  # fmt: skip
+    assert trail(chunks) == ["合同 › 一、概况", "合同 › 二、工期 › 1", "合同 › 二、工期 › 2"]
+    assert chunks[0].text.strip().endswith("1、电气。")
+
+
+def test_lettered_parts_count_where_b_follows_a() -> None:
+    clauses = ("1. Scope. This governs it.", "2. Fees. They are due.")
+    chunks = chunks_of("Part A - Supply", *clauses, "Part B - Services", *clauses, "Part A applies.", title="Terms", cap=200)
+    assert trail(chunks) == [
+        "Terms › Part A - Supply › 1 Scope", "Terms › Part A - Supply › 2 Fees",
+        "Terms › Part B - Services › 1 Scope", "Terms › Part B - Services › 2 Fees",
+    ]  # fmt: skip
+    assert trail(chunks_of("Part B", *clauses, title="Terms", cap=200)) == ["Terms", "Terms › 1 Scope", "Terms › 2 Fees"]

@@ -11,9 +11,11 @@ from itertools import pairwise
 from ingest.chunkers.numbers import (
     ANNEX,
     ARTICLE,
+    BRACKETED,
     CLAUSE,
     FIGURE,
     GROUP,
+    LETTERED,
     LISTED,
     OPENS,
     REFERRED,
@@ -25,7 +27,10 @@ from ingest.chunkers.numbers import (
 from ingest.schema import Block, Document
 
 ANNEXED = re.compile(
-    r"[ \t　]*(?:附\s*[件录表][一二三四五六七八九十\d]*|(?:schedule|annex|appendix|exhibit)\s+[A-Z\d]{1,3})(?=$|[\s:：.—–(（])", re.I
+    r"[ \t　]*(?:附[ \t　]*[件录表](?:[ \t　]*(?:[一二三四五六七八九十]+|[A-Z\d]{1,3}(?:[-.]\d{1,2})?)(?=$|[\s:：.—–(（]))?"
+    r"|(?:schedule|annex|appendix|exhibit)[ \t]+[A-Z\d]{1,3}(?:[-.]\d{1,2})?"
+    r"|(?P<lone>(?-i:Annex|Appendix|ANNEX|APPENDIX|SCHEDULE|EXHIBIT)(?=[ \t]*(?:$|[\n:：—–]))))(?=$|[\s:：.—–(（])",
+    re.I,
 )
 SET_OFF = re.compile(r"\s*[.:：—–(（]|\s+-\s")  # what follows is the annex's title, however it begins
 TITLE = 60  # characters of a line that may be a heading, and of a clause's own title
@@ -83,7 +88,7 @@ def _annexed(text: str, start: int, block: Block) -> Numbered | None:
     """The name of an annex: a short line, which inside a paragraph comes after the end of a sentence (not: set out in ⏎ Annex B)."""
     found = ANNEXED.match(text, start, block.end)
     line = line_of(text, start) if found else ""
-    if not found or len(line) > TITLE:
+    if not found or len(line) > TITLE or (found["lone"] and not is_title(line.rstrip(":："))):
         return None
     if start > block.start and (not is_title(line) or text[start - 2] not in "。；;.!?！？"):
         return None
@@ -95,7 +100,10 @@ def _annexed(text: str, start: int, block: Block) -> Numbered | None:
 
 def _in_part(found: Sequence[Numbered]) -> list[Numbered]:
     """Those of the body or of one annex that count, with their levels."""
-    found = _ranked(found)
+    letters = [n.value for n in found if n.form == LETTERED]
+    if letters[:1] != [(1,)] or (2,) not in letters:  # a part's letter counts where Part B follows Part A
+        found = [n for n in found if n.form != LETTERED]
+    found = _ranked(_without_lists(found))
     groups = [n for run in _runs(found, GROUP) for n in in_sequence(run)]
     above = sorted([*(n for n in found if n.level < GROUP), *groups], key=lambda n: n.start)
     clauses = sorted([*above, *(n for n in found if n.level == CLAUSE)], key=lambda n: n.start)
@@ -115,6 +123,21 @@ def _runs(found: Sequence[Numbered], level: int) -> list[list[Numbered]]:
             runs[-1].append(n)
             opened = False
     return runs
+
+
+def _without_lists(found: Sequence[Numbered]) -> list[Numbered]:
+    """`found` without （一）, and without the figures that count under it where it stands right below 一、 or a chapter."""
+    kept: list[Numbered] = []
+    below, last = False, -1  # does what came before let （一） stand below it, and the last figure under one
+    for n in found:
+        if n.form == BRACKETED:
+            last = max(last, 0) if below else -1
+        elif last >= 0 and n.form == FIGURE and n.value in ((1,), (last + 1,)):
+            last = n.value[0]
+        else:
+            below, last = n.level <= GROUP, -1
+            kept.append(n)
+    return kept
 
 
 def _ranked(found: Sequence[Numbered]) -> list[Numbered]:

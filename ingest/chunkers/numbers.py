@@ -17,19 +17,24 @@ ZH = re.compile(
 )
 # What follows a number that is only referred to: at once, and after a blank.
 REFERRED = re.compile(r"[第的所中之以及和或与至、，,款项]|规定|(?:of|and|or|to)\b")
+# What may yet be a clause: it begins with a reference to another, or a short title follows its 、.
+REFERS = re.compile(rf"[ \t　]第[{HAN}\d]+条")
+PAUSED = re.compile(rf"、[ \t　]*(?!第|[{HAN}\d]+[、条款项章节])[^\n。；;，,：:]{{1,20}}[：:]?[ \t　]*(?=\n|$)")
 REFERRED_APART = re.compile(rf"\s(?:的|所[述列]|规定|(?:及|和|或者?)?第[{HAN}\d]+[条款项章节])")
 EN = re.compile(
     r"[ \t]*(article|section|clause|chapter|part|title)\s+(\d+(?:\.\d+)*|[IVXLC]+)(?=$|[.:：—–)]|\s)"
     r"(?:[ \t]*[.:：—–)]|[ \t]+-(?=\s))?[ \t]*",
     re.I,
 )
+PART = re.compile(r"[ \t]*(?:Part|PART)[ \t]+([A-Z])(?=$|[.:：—–)]|\s)(?:[ \t]*[.:：—–)]|[ \t]+-(?=\s))?[ \t]*")
 HAN_LIST = re.compile(r"[ \t　]*([一二三四五六七八九十]{1,3})[、.．][ \t　]*(?=\S)")
+HAN_ITEM = re.compile(r"[ \t　]*[（(]([一二三四五六七八九十]{1,3})[）)]")
 DECIMAL = re.compile(r"[ \t　]*(\d{1,3}(?:[.．]\d{1,3})*)([.．、)）]?)(?=\s|[㐀-鿿]|$)[ \t　]*")
 # A title, a sentence or nothing follows a number that begins a clause in English.
 OPENS = re.compile(r"$|\n|[\"“(\[A-Z㐀-鿿《【]")
 LEVELS = {"编": 1, "篇": 1, "part": 1, "title": 1, "分编": 2, "章": 3, "chapter": 3, "节": 4}
-ANNEX, GROUP, CLAUSE = 0, 5, 6  # a group: what stands right above clauses, as 一、 over 1. and an Article over its Sections
-ARTICLE, SECTION, LISTED, FIGURE = "article", "section", "一、", "1."
+ANNEX, GROUP, CLAUSE, ITEM = 0, 5, 6, 7  # a group: what stands right above clauses, as 一、 over 1. and an Article over its Sections
+ARTICLE, SECTION, LISTED, BRACKETED, FIGURE, LETTERED = "article", "section", "一、", "（一）", "1.", "Part A"
 ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 
 
@@ -43,21 +48,27 @@ class Numbered:
     value: tuple[int, ...]
     sure: bool  # set off by white space or a keyword, so that it may leave numbers out; else it must be the next one
     chinese: bool
-    form: str = ""  # how it is written, if that tells clauses apart: 条, article, section, 一、 or 1.
+    form: str = ""  # how it is written, if that tells clauses apart: 条, article, section, 一、, （一）, 1. or Part A
 
 
 def numbered(text: str, start: int, end: int) -> Numbered | None:
     """The number with which `text[start:end]` begins, if what follows does not make it a cross-reference."""
     if found := ZH.match(text, start, end):
         after = text[found.end() : found.end() + 1]
-        if REFERRED.match(text, found.end(), end) or REFERRED_APART.match(text, found.end(), end):
+        clause = found[2] == "条"
+        if REFERRED.match(text, found.end(), end) and not (clause and PAUSED.match(text, found.end(), end)):
+            return None
+        refers = clause and REFERS.match(text, found.end(), end)
+        if REFERRED_APART.match(text, found.end(), end) and not refers:
             return None
         value = (_number(found[1]), *((0, chinese_number(found[3])) if found[3] else ()))
         level = LEVELS.get(found[2], CLAUSE)
-        sure = not after or after.isspace() or after in "【《[（("
+        sure = not refers and (not after or after.isspace() or after in "【《[（(")
         return Numbered(found.start(), found.end(), level, value, sure, True, found[2])
     if found := HAN_LIST.match(text, start, end):
         return Numbered(found.start(), found.end(), GROUP, (chinese_number(found[1]),), False, True, LISTED)
+    if found := HAN_ITEM.match(text, start, end):
+        return Numbered(found.start(), found.end(), ITEM, (chinese_number(found[1]),), False, True, BRACKETED)
     if found := EN.match(text, start, end):
         if REFERRED.match(text, found.end(), end) or not OPENS.match(text, found.end(), end):
             return None
@@ -67,6 +78,8 @@ def numbered(text: str, start: int, end: int) -> Numbered | None:
             return None
         form = SECTION if word == "clause" else word
         return Numbered(found.start(), found.end(), LEVELS.get(word, CLAUSE), value, True, False, form)
+    if (found := PART.match(text, start, end)) and OPENS.match(text, found.end(), end):
+        return Numbered(found.start(), found.end(), LEVELS["part"], (ord(found[1]) - ord("A") + 1,), False, False, LETTERED)
     if found := DECIMAL.match(text, start, end):
         value = tuple(map(int, re.split("[.．]", found[1])))
         set_off = found.end() > found.end(2) or found.end() == end
