@@ -47,6 +47,21 @@ def test_rules_are_no_front_matter_and_comments_take_nothing_with_them(tmp_path:
     assert document.notes == ({"front matter left out": 1} if "title" in text else {})
 
 
+@pytest.mark.parametrize(
+    ("front", "said"),
+    [
+        ("title: Pump\n...\n", ""),
+        ("title: Pump\n\n# by hand\ntags:\n- a\n\nnote: |\n  hot\n\n  ---\n...  \n", ""),
+        ("Warning: hot\n\nNever touch.\n\n# One\n\nText.\n\n---\n", "Warning: hot\n\nNever touch.\n\nOne\n\nText."),
+        ("Warning: hot\n\n# One\nText.\n\n---\n", "Warning: hot\n\nOne\n\nText."),
+    ],
+)
+def test_front_matter_ends_with_dots_too_and_holds_no_prose(tmp_path: Path, front: str, said: str) -> None:
+    document = written(tmp_path / "a.md", f"---\n{front}\n# End\n\n---\n\nMore.\n")
+    assert document.text == f"{said}\n\nEnd\n\nMore.".strip()
+    assert document.notes == ({} if said else {"front matter left out": 1})
+
+
 # --- Mail
 
 MIXED = """Subject: {subject}
@@ -112,6 +127,39 @@ def test_a_picture_of_a_mails_html_is_no_attachment(tmp_path: Path) -> None:
     assert "Seen." in document.text and "logo" not in document.text and document.notes == {"attachments left out": 1}
 
 
+def mailed(folder: Path, kind: str, *parts: str) -> Document:
+    """A message of parts, each its headers and, after a blank line, its content."""
+    lines = ["Subject: S", f"Content-Type: multipart/{kind}; boundary=A", ""]
+    (folder / "a.eml").write_text("\n".join([*lines, *(f"--A\n{part}" for part in parts), "--A--\n"]))
+    return read(folder / "a.eml")
+
+
+def test_a_file_between_the_html_of_the_other_version_is_read(tmp_path: Path) -> None:
+    html = "Content-Type: text/html\n\n<p>Prices:</p>"
+    picture = "Content-Type: image/gif\nContent-ID: <1>\nContent-Disposition: inline; filename=logo.gif\n\nGIF"
+    related = f"Content-Type: multipart/related; boundary=C\n\n--C\n{html}\n--C\n{picture}\n--C--"
+    file = "Content-Type: text/csv\nContent-Disposition: inline; filename=p.csv\n\npart,price\nbolt,7"
+    mixed = f"Content-Type: multipart/mixed; boundary=B\n\n--B\n{related}\n--B\n{file}\n--B\n{html}\n--B--"
+    invitation = "Content-Type: text/calendar; name=a.ics\n\nBEGIN:VCALENDAR"
+    document = mailed(tmp_path, "alternative", "Content-Type: text/plain\n\nPrices.", mixed, invitation)
+    assert document.text == "S\n\nPrices.\n\np.csv\n\npart | price\nbolt | 7" and not document.notes
+
+
+def test_a_message_forwarded_inline_is_read(tmp_path: Path) -> None:
+    inner = "Content-Type: message/rfc822\nContent-Disposition: inline\n\nSubject: Terms\n\n24 months."
+    document = mailed(tmp_path, "mixed", "Content-Type: text/plain\n\nPlease see.", inner)
+    assert document.text == "S\n\nPlease see.\n\nTerms\n\n24 months."
+
+
+@pytest.mark.parametrize(("start", "said"), [("<r>", "Root."), ("<gone>", "Note."), (None, "Note.")])
+def test_the_root_of_related_parts_is_the_one_they_name(tmp_path: Path, start: str | None, said: str) -> None:
+    note = "Content-Type: text/plain\nContent-ID: <n>\n\nNote."
+    root = "Content-Type: text/html\nContent-ID: <r>\n\n<p>Root.</p>"
+    nameless = "Content-Type: text/plain\n\nNever."
+    document = mailed(tmp_path, f'related; start="{start}"' if start else "related", note, nameless, root)
+    assert document.text == f"S\n\n{said}"
+
+
 # --- Tables
 
 
@@ -129,6 +177,26 @@ def test_years_are_a_header(tmp_path: Path) -> None:
     assert headers["valve | 2019 | 2031"] == "", "a row of years among rows of years is none"
     document = written(tmp_path / "a.csv", "Item,2021,2022\nPumps,5,6\n")
     assert document.blocks[-1].header == "Item | 2021 | 2022"
+
+
+@pytest.mark.parametrize("rows", [[["Bolt", 1950, "pcs"], ["Nut", 800, "pcs"]], [["Budget", 2000], ["Spent", 1800]]])
+def test_one_figure_that_could_be_a_year_is_no_header(tmp_path: Path, rows: list[list[Any]]) -> None:
+    book = Workbook()
+    for row in rows:
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    assert {b.header for b in read(tmp_path / "a.xlsx").blocks if b.kind == "row"} == {""}
+
+
+def test_one_year_over_its_quarters_is_a_header(tmp_path: Path) -> None:
+    book = Workbook()
+    for row in (["Region", 2024, None], [None, "Q1", "Q2"], ["North", 5, 6]):
+        book.active.append(row)
+    book.active.merge_cells("B1:C1")
+    book.save(tmp_path / "a.xlsx")
+    document = read(tmp_path / "a.xlsx")
+    assert document.blocks[-1].header == "Region | 2024 Q1 | 2024 Q2"
+    assert blocks(document, "row")[1:] == ["North | 5 | 6"]
 
 
 @pytest.mark.parametrize("title", ["2024年设备统计\n", "2024年设备统计,,\n\n"])

@@ -33,7 +33,7 @@ class Grid:
         The first row is a header when it holds no figure but years, and in any case where the caller knows that it `has_header`.
         """
         wide = self._spread()
-        for part in self._side_by_side():
+        for part in self._side_by_side(wide):
             table: list[int] = []
             last = 0
             for number in sorted(part.rows):
@@ -45,7 +45,7 @@ class Grid:
             if table:
                 part._table(writer, table, wide, has_header)
 
-    def _side_by_side(self) -> list["Grid"]:
+    def _side_by_side(self, wide: set[tuple[int, int]]) -> list["Grid"]:
         """The sheet cut at a blank column where that parts two tables, each of two columns or more under a header of its own."""
         self.rows = {number: row for number, row in self.rows.items() if row}
         used = sorted({column for row in self.rows.values() for column in row})
@@ -62,14 +62,16 @@ class Grid:
                 )
                 for side in (True, False)
             )
-            if left._has_header() and right._has_header():
-                return [left, *right._side_by_side()]
+            if left._has_header(wide) and right._has_header(wide):
+                return [left, *right._side_by_side(wide)]
         return [self]
 
-    def _has_header(self) -> bool:
+    def _has_header(self, wide: set[tuple[int, int]]) -> bool:
         """Does the first row of several cells hold labels alone, with a row of several cells below it?"""
-        rows = [row for _, row in sorted(self.rows.items()) if len(row) > 1]
-        return len(rows) > 1 and _is_header(rows)
+        numbers = [number for number, row in sorted(self.rows.items()) if len(row) > 1]
+        rows = [self.rows[n] for n in numbers]
+        columns = sorted({column for row in rows for column in row})
+        return len(rows) > 1 and _is_header(rows, self._is_grouped(columns, numbers, wide))
 
     def _spread(self) -> set[tuple[int, int]]:
         """Let a cell merged over rows stand in each; returns where each cell merged over columns begins, with its end."""
@@ -102,16 +104,17 @@ class Grid:
             below.insert(0, next(iter(rows.pop().values())).text)
         columns = sorted({column for row in rows for column in row})
         cells = [[row[c].text if c in row else "" for c in columns] for row in rows]
-        headed = len(rows) > 1 and (has_header or _is_header(rows))
-        if headed and len(rows) > 2 and self._is_grouped(columns, numbers[:2], wide):
+        grouped = len(rows) > 2 and self._is_grouped(columns, numbers, wide)
+        headed = len(rows) > 1 and (has_header or _is_header(rows, grouped))
+        if headed and grouped:
             cells[:2] = [self._joined(columns, numbers[:2], wide)]
         writer.table(cells, has_header=headed)
         for text in below:
             writer.paragraph(text)
 
     def _is_grouped(self, columns: list[int], numbers: list[int], wide: set[tuple[int, int]]) -> bool:
-        """Do two rows make one header: cells over several columns, and below them labels, with nothing new beside those?"""
-        first, second = (self.rows[n] for n in numbers)
+        """Do the first two rows make one header: cells over several columns, below them labels, nothing new beside those?"""
+        first, second = (self.rows[n] for n in numbers[:2])
         under = [column for column in columns if (numbers[0], column) in wide]
         beside = [column for column in columns if column not in under and column in second]
         return (
@@ -135,10 +138,15 @@ class Grid:
         return names
 
 
-def _is_header(rows: list[dict[int, Cell]]) -> bool:
-    """Does the first row hold labels alone, or beside them different years over columns of other figures?"""
+def _is_header(rows: list[dict[int, Cell]], grouped: bool) -> bool:
+    """Does the first row hold labels alone, or beside them different years over columns of other figures?
+
+    One year alone may be a price or a sum; it is a year where it stands over `grouped` labels.
+    """
     figures = {column: cell.text for column, cell in rows[0].items() if cell.figure}
     if len(set(figures.values())) < len(figures) or not all(map(YEAR.fullmatch, figures.values())):
+        return False
+    if len(figures) == 1 and not grouped:
         return False
     below = (row[column] for row in rows[1:] for column in figures if column in row)
     return not figures or any(cell.figure and not YEAR.fullmatch(cell.text) for cell in below)

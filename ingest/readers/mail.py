@@ -60,14 +60,20 @@ def _sorted(part: MIMEPart, top: bool = True) -> tuple[list[MIMEPart], list[MIME
     kind = part.get_content_type()
     if part.get_content_maintype() != "multipart" or not part.is_multipart():
         return _leaf(part, kind)
-    found = [_sorted(child, False) for child in part.iter_parts() if isinstance(child, MIMEPart)]
+    children = [child for child in part.iter_parts() if isinstance(child, MIMEPart)]
+    found = [_sorted(child, False) for child in children]
     files = [file for _, inner in found for file in inner]
     texts = [inner for inner, _ in found if inner]
     # parts that belong to the text, a picture in its HTML or the other version of it, are no attachments
     if kind == "multipart/alternative":
-        return _best(texts), [file for file in files if file.is_attachment()]
+        versions = zip(children, found, strict=True)
+        return _best(texts), [f for child, (_, inner) in versions for f in inner if f.is_attachment() or f is not child]
     if kind == "multipart/related":
-        return (texts or [[]])[0], [file for file in files if file.is_attachment() or (top and file.get_filename())]
+        start = str(part.get_param("start", "")).strip("<> ")
+        names = (_header(child, "Content-ID").strip("<> ") for child in children)
+        roots = [inner for name, (inner, _) in zip(names, found, strict=True) if inner and start and name == start]
+        files = [file for file in files if file.is_attachment() or (top and file.get_filename())]
+        return [*roots, *texts, []][0], files
     return [text for inner in texts for text in inner], files
 
 
@@ -79,7 +85,7 @@ def _leaf(part: MIMEPart, kind: str) -> tuple[list[MIMEPart], list[MIMEPart]]:
     named = PurePosixPath(name).suffix.lower() in READERS
     if kind in ("text/plain", "text/html") and not part.is_attachment() and not named:
         return [part], []
-    is_file = bool(name) or part.get_content_disposition() != "inline"
+    is_file = bool(name) or kind == "message/rfc822" or part.get_content_disposition() != "inline"
     return [], [part] if is_file and part.get_content_maintype() != "multipart" else []
 
 
@@ -96,7 +102,7 @@ def _text(part: MIMEPart) -> str:
     return decode(payload, part.get_content_charset() or "")
 
 
-def _header(message: EmailMessage, name: str) -> str:
+def _header(message: MIMEPart, name: str) -> str:
     """A header's words; a date as 2024-03-05 08:30 +0800."""
     try:
         value = clean(str(message.get(name) or "")).replace("\n", " ")

@@ -10,17 +10,31 @@ from ingest.readers.text import decode
 from ingest.readers.writer import Writer
 
 NESTING = 200  # its own limit of 20 drops what lies deeper without a word
-# What stands between two lines of dashes is front matter where it begins with a key, and text between two rules elsewhere.
-FRONT = re.compile(
-    r"\A---[ \t]*\n(?:#[^\n]*\n)*[\"']?[\w.-]+[\"']?:(?:[ \t][^\n]*)?\n(?:.*?\n)??---[ \t]*(?:\n|\Z)", re.S
-)
+KEY = re.compile(r"[\"']?[\w.-]+[\"']?:(?:[ \t]|\Z)")
+NO_PROSE = re.compile(r"[ \t#]|-(?:[ \t]|\Z)")  # beside a key: an indented line, a comment, an item of a list
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 
 
 def read(path: Path, writer: Writer) -> None:
-    text, found = FRONT.subn("", decode(path.read_bytes()))
-    writer.note("front matter left out", found)
-    write_markdown(text, writer)
+    text = decode(path.read_bytes())
+    body = _without_front_matter(text)
+    writer.note("front matter left out", int(body != text))
+    write_markdown(body, writer)
+
+
+def _without_front_matter(text: str) -> str:
+    """What follows front matter: it begins with a key and holds no prose after a blank line, as text between rules does."""
+    first, *lines = text.split("\n") if text.startswith("---") else [text]
+    begun = blank = False
+    for number, line in enumerate(map(str.rstrip, lines if first.rstrip() == "---" else ()), 1):
+        key = KEY.match(line) is not None
+        if begun and line in ("---", "..."):
+            return "\n".join(lines[number:])
+        if (blank and line and not key and not NO_PROSE.match(line)) or not (begun or key or line[:1] == "#"):
+            break
+        begun = begun or key
+        blank = blank or not line
+    return text
 
 
 def write_markdown(text: str, writer: Writer) -> None:
