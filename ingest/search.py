@@ -129,7 +129,7 @@ class Searcher:
         exact = {i: words[i].exactness for i in keyword}
         first = own if codes - elsewhere else set()
         asked = written(query)
-        alike = {i for i in keyword if exact[i] and asked & written_heads(live[i][0].embedded)}
+        alike = {i for i in keyword if asked and exact[i] and asked & written_heads(live[i][0].embedded)}
         # of clauses with the number asked for, those come first that write it as the question does: 第三条, Article 3
         order = sorted(live, key=lambda i: (-exact.get(i, 0), i not in first, i not in alike, -score[i], i))
         likely = {i: live[i][0].text for i in sorted(score, key=lambda i: -score[i])[:LIKELY]}
