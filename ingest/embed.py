@@ -24,6 +24,7 @@ T = TypeVar("T")
 DEFAULT = "all-MiniLM-L6-v2"
 # Tokens, padding included, in one forward pass: on a CPU what its caches hold, on a GPU what keeps it busy.
 TOKENS = {"cpu": 2**10, "cuda": 2**16}
+GROUP = 512  # texts that are handed over at once: enough for full batches, few to do again after a kill
 MANY = 100  # texts; a question waits for nothing
 
 

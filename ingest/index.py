@@ -17,7 +17,7 @@ from typing import Any
 from corpora import Profile, UserError, load_profile
 from ingest.chunkers import CHUNKER_VERSION
 from ingest.console import DISK
-from ingest.embed import Embedder, open_embedder
+from ingest.embed import GROUP, Embedder, open_embedder
 from ingest.manifest import Manifest, stamp
 from ingest.parse import OnPage, Parsed, Parser, Rules, Unreadable
 from ingest.publish import Publisher, Ready, embedded, hash_file
@@ -40,7 +40,6 @@ from ingest.sources import (
 from ingest.verify import verify
 
 ROOM = 64  # tokens of the embedding model's window kept for a chunk's context
-GROUP = 512  # chunks embedded and committed together
 WORKERS = 8  # children that read; a machine with fewer processors gets as many as it has
 OnFile = Callable[[FileReport, int, int], None]  # report, files done, files in all
 

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from ingest.embed import Embedder
+from ingest.embed import GROUP, Embedder
 from ingest.keywords import Keywords
 from ingest.locks import lock
 from ingest.manifest import Manifest
 from ingest.settings import Settings
 from ingest.vectors import Vectors, open_chroma
 
-GROUP = 512  # chunks embedded together
 OnChunks = Callable[[int, int], None]  # chunks more that are done, of how many
 
 

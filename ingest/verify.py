@@ -5,14 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from corpora import UserError
-from ingest.embed import Embedder
+from ingest.embed import GROUP, Embedder
 from ingest.keywords import Keywords
 from ingest.manifest import Manifest
 from ingest.publish import Publisher, hash_file, keep_original, originals
 from ingest.settings import Settings
 from ingest.vectors import Vectors, open_chroma
-
-GROUP = 512  # chunks embedded at once
 
 
 @dataclass(slots=True)

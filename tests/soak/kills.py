@@ -26,7 +26,7 @@ from tests.bench.home import make_home
 CORPUS = "soak"
 PROFILE = "title: Soak\ndescription: Files that change.\nlanguages: [en, zh]\n"
 FILES = 24
-ALIKE = 0.999  # cosine; in half precision a vector depends a little on the texts it was made beside
+ALIKE = 0.9999  # cosine; in half precision company alone makes .99997, another state of the same file at most .989
 EARLY = 0.25  # of the kills come at any moment, of the loading too
 
 
