@@ -36,6 +36,7 @@ BESIDE = 8  # questions whose halves are searched side by side
 LIKELY = 20  # best chunks that are looked at for the question's very words
 QUOTE, MAX_QUOTE = 12, 1000  # characters of a question that may be copied from a document; a word or two is no quote
 TRIES = 3  # searches while documents change; the last one counts
+ABOUT = 2  # exactness of a chunk that is about the clause asked for; how a mere mention is written says nothing
 PREFERRED = 0.1  # of a score: what being in a document that the question names is worth
 Vector = np.ndarray[Any, Any]
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class Searcher:
         exact = {i: words[i].exactness for i in keyword}
         first = own if codes - elsewhere else set()
         asked = written(query)
-        alike = {i for i in keyword if asked and exact[i] and asked & written_heads(live[i][0].embedded)}
+        alike = {i for i in keyword if asked and exact[i] >= ABOUT and asked & written_heads(live[i][0].embedded)}
         # of clauses with the number asked for, those come first that write it as the question does: 第三条, Article 3
         order = sorted(live, key=lambda i: (-exact.get(i, 0), i not in first, i not in alike, -score[i], i))
         likely = {i: live[i][0].text for i in sorted(score, key=lambda i: -score[i])[:LIKELY]}
