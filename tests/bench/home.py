@@ -8,20 +8,19 @@ from pathlib import Path
 
 from ingest.settings import Settings
 from serve.services import chroma
+from tests import conftest
 
 PROFILE = "title: Bench\ndescription: Figures.\nlanguages: [en]\n"
 
 
 def models() -> Path:
-    """The folder of unpacked models, of this machine's home or of the tests. Raises `FileNotFoundError` where none is yet."""
-    found = next((m for m in (Settings().models, Path(".cache/models")) if m.is_dir()), None)
-    if found is None:
-        raise FileNotFoundError("No models are unpacked yet. Run make up or make test first.")
-    return found.resolve()
+    """The folder of unpacked models: of this machine's home, else of the tests, unpacked there where they are not yet."""
+    home = Settings().models
+    return (home if home.is_dir() else conftest.models()).resolve()
 
 
 def make_home(folder: Path, name: str = "bench", profile: str = PROFILE) -> Settings:
-    """Make it in `folder`, with one corpus. Raises `FileNotFoundError` where no model is unpacked yet."""
+    """Make it in `folder`, with one corpus."""
     file = folder / "corpora" / name / "profile.yaml"
     file.parent.mkdir(parents=True)
     file.write_text(profile)
