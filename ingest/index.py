@@ -21,7 +21,7 @@ from ingest.embed import GROUP, Embedder, open_embedder
 from ingest.manifest import Manifest, stamp
 from ingest.parse import OnPage, Parsed, Parser, Rules, Unreadable
 from ingest.publish import Publisher, Ready, embedded, hash_file
-from ingest.readers import READER_VERSION
+from ingest.readers import READER_VERSION, is_plain
 from ingest.rebuild import OnChunks, rebuild
 from ingest.schema import FileReport, Look, Ocr, Status
 from ingest.settings import Settings
@@ -40,6 +40,7 @@ from ingest.sources import (
 from ingest.verify import verify
 
 ROOM = 64  # tokens of the embedding model's window kept for a chunk's context
+AHEAD = 4 * 2**20  # bytes of plain files read ahead: while the model loads, a processor is free for them
 WORKERS = 8  # children that read; a machine with fewer processors gets as many as it has
 OnFile = Callable[[FileReport, int, int], None]  # report, files done, files in all
 
@@ -200,12 +201,17 @@ class Index:
 
     def _read(self, sources: Iterator[Source | FileReport], parser: Parser, workers: int, known: dict[str, Any],
               redact: bool) -> Iterator[Ready | FileReport]:  # fmt: skip
-        """What each source is, in order; a few files ahead are being read meanwhile."""
+        """What each source is, in order; some files ahead are being read meanwhile."""
         ahead: deque[FileReport | tuple[Ready, Future[Parsed] | None]] = deque()
+        size = 0  # of what is in it
         for source in sources:
-            ahead.append(source if isinstance(source, FileReport) else self._begin(source, parser, known.get(str(source.path)), redact))
-            while ahead and (len(ahead) > 2 * workers or isinstance(ahead[0], FileReport)):
-                yield self._end(ahead.popleft())
+            begun = source if isinstance(source, FileReport) else self._begin(source, parser, known.get(str(source.path)), redact)
+            ahead.append(begun)
+            size += _size(begun)
+            while ahead and (isinstance(ahead[0], FileReport) or (len(ahead) > 2 * workers and size > AHEAD)):
+                begun = ahead.popleft()
+                size -= _size(begun)
+                yield self._end(begun)
         while ahead:
             yield self._end(ahead.popleft())
 
@@ -273,6 +279,13 @@ class Index:
 
     def _kept(self, sha256: str) -> bool:
         return (self.settings.root / "files" / sha256).is_file()
+
+
+def _size(begun: FileReport | tuple[Ready, Future[Parsed] | None]) -> int:
+    """Bytes that a file's text may take; a packed one, whose own size does not tell, counts for all that is read ahead."""
+    if isinstance(begun, FileReport):
+        return 0
+    return begun[0].look.size if is_plain(begun[0].source.path) else AHEAD
 
 
 def corpora_in(settings: Settings) -> list[str]:

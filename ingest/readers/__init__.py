@@ -37,6 +37,12 @@ READERS = {  # ending → module of this package
     **dict.fromkeys((".txt", ".log"), "text"),
     **dict.fromkeys(SOURCE, "source"),
 }
+PLAIN = ("rtf", "mail", "restructured", "records", "notebook", "markdown", "html", "table", "text", "source")  # no larger read than stored
+
+
+def is_plain(path: Path) -> bool:
+    """Is the text about as long as the file? What is packed may be many times longer."""
+    return READERS.get(path.suffix.lower()) in PLAIN
 
 
 def readable(path: Path) -> bool:
