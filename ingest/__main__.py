@@ -1,7 +1,5 @@
 """`python -m ingest` is the command `ingest`."""
 
-import sys
+from ingest.cli import command
 
-from ingest.cli import main
-
-sys.exit(main())
+command()

@@ -5,7 +5,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ingest import console
 
@@ -78,6 +78,11 @@ def make_parser() -> ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     return console.run(make_parser(), argv)
+
+
+def command() -> NoReturn:
+    """`ingest` as a process of its own."""
+    console.leave(main())
 
 
 def add(args: Namespace) -> int:

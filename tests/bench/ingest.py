@@ -79,7 +79,7 @@ def uncut(folder: Path, embedder: Embedder) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--copies", type=int, default=8, help="of each text (8)")
+    parser.add_argument("--copies", type=int, default=16, help="of each text (16: 10 MB, so that starting Python is a small part)")
     copies = parser.parse_args().copies
     with TemporaryDirectory() as name:
         home, files = Path(name, "home"), Path(name, "files")
