@@ -31,7 +31,7 @@ class IngestSection(Section):
     chunker: Literal["auto", "prose", "legal", "maintenance"] = "auto"
     redact: bool = False  # take phone numbers, addresses, identity numbers and names out before anything is stored
     chunk_tokens: int = Field(160, ge=32, le=512)  # a larger chunk says more and is found less exactly
-    dense_weight: float = Field(0.4, ge=0, le=1)  # 0 trusts words alone, 1 meaning alone
+    dense_weight: float | None = Field(None, ge=0, le=1)  # 0 trusts words alone, 1 meaning alone; left out: as `ingest fit` found
 
 
 class ServeSection(Section):

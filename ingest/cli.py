@@ -67,6 +67,10 @@ def make_parser() -> ArgumentParser:
     p.add_argument("corpus", nargs="?", help="all of them where left out")
     p.set_defaults(run=rebuild)
 
+    p = commands.add_parser("fit", help="weigh words and meaning anew, on questions made from the corpus's own chunks")
+    p.add_argument("corpus")
+    p.set_defaults(run=fit)
+
     p = commands.add_parser("init", help="begin a corpus of your own")
     p.add_argument("corpus")
     p.set_defaults(run=init)
@@ -107,6 +111,7 @@ def add(args: Namespace) -> int:
 
 
 def add_once(index: "Index", args: Namespace) -> int:
+    from ingest.fitted import wants_fitting
     from ingest.report import Progress, summary
 
     with console.progress(f"Indexing {args.corpus}", 1, quiet=args.json) as advance:
@@ -116,7 +121,32 @@ def add_once(index: "Index", args: Namespace) -> int:
         console.print_json({"files": [r.to_json() for r in reports]})
     else:
         print("\n".join(summary(args.corpus, reports)), flush=True)
+        if wants_fitting(index.profile, index.settings, index.manifest):
+            print(f"{args.corpus} has changed much. Weigh words and meaning anew for it: ingest fit {args.corpus}", flush=True)
     return console.SOME_FAILED if any(r.status == "failed" for r in reports) else console.DONE
+
+
+def fit(args: Namespace) -> int:
+    from ingest.embed import open_embedder
+    from ingest.fit import fit as fit_corpus
+    from ingest.report import fitted
+    from ingest.settings import Settings
+
+    settings = Settings()
+    with console.progress(f"Fitting {args.corpus}", 1, quiet=args.json) as advance:
+        done = 0.0
+
+        def forward(share: float, unit: str) -> None:
+            nonlocal done
+            advance(share - done, unit)
+            done = share
+
+        found = fit_corpus(args.corpus, settings, open_embedder(settings), forward)
+    if args.json:
+        console.print_json(found)
+    else:
+        print(fitted(args.corpus, found))
+    return console.DONE
 
 
 def list_(args: Namespace) -> int:

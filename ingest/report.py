@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ingest.schema import FileReport, Status
 
@@ -68,3 +69,13 @@ def _holds(report: FileReport) -> str:
     if report.redacted:
         parts.append("taken out: " + ", ".join(f"{n} {kind}" for kind, n in sorted(report.redacted.items())))
     return ", ".join(parts)
+
+
+def fitted(corpus: str, found: dict[str, Any]) -> str:
+    """What `ingest fit` found, for people."""
+    said = []
+    for lang, row in found["languages"].items():
+        name, scores = {"en": "English", "zh": "Chinese"}[lang], row["nDCG@10"]
+        said.append(f"meaning counts {row['dense_weight']:g} of 1 for {name} questions (nDCG@10 of {row['questions']} made ones: "
+                    f"words {scores['words']:.3f}, meaning {scores['meaning']:.3f}, both {scores['both']:.3f})")  # fmt: skip
+    return f"{corpus}: {'; '.join(said) or 'too few sentences to fit anything on; the usual weights stay'}."

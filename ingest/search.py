@@ -1,7 +1,7 @@
 """Fused search: words by BM25 and meaning by vectors, scores added linearly; codes and clause numbers found whole come first.
 
 Ranks are not fused: plain reciprocal rank fusion loses to its better half wherever the halves differ much. BM25 is taken over its
-best, cosines are spread over 0..1 within the candidates, and the corpus's `dense_weight` says how much meaning counts. A
+best, cosines are spread over 0..1 within the candidates, and how much meaning counts is fitted on the corpus (`ingest fit`). A
 question in a language that the embedding model does not read is searched by words alone. A document that the question names comes
 first where a clause is asked for, and is preferred otherwise.
 """
@@ -17,6 +17,7 @@ import numpy as np
 
 from corpora import UserError, load_profile
 from ingest.embed import Embedder, open_embedder
+from ingest.fitted import dense_weight
 from ingest.keywords import Found, Keywords
 from ingest.language import language
 from ingest.manifest import Manifest, stamp
@@ -89,7 +90,8 @@ class Searcher:
         if not query.strip():
             return []
         self._within(corpus, documents, self._named(corpus)[1])  # one that is unknown is said before a model is loaded
-        weight = profile.ingest.dense_weight if language(query) in self.embedder.languages else 0.0
+        lang = language(query)
+        weight = dense_weight(profile, self.settings, lang, stamp(self.embedder)) if lang in self.embedder.languages else 0.0
         vector = self.embedder.encode([query])[0] if weight else None
         for _ in range(TRIES):
             generation = self.manifest.generation(corpus)

@@ -1,8 +1,4 @@
-"""The citation check: does this span support this sentence? And markers: which passage a sentence says it stands on.
-
-A first check, by rules alone: every number with its unit, every code and name of the sentence must stand in the span (names also
-in its heading), and most of its words. It reads Chinese and English. It knows nothing of the model or of LangChain.
-"""
+"""Markers and spans: which passage a sentence says it stands on, and which of its sentences supports it by the citation check."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +9,8 @@ from pathlib import Path
 from ingest.readers import SOURCE
 from ingest.schema import Hit
 from ingest.sentences import sentences, strip_span
-from ingest.tokens import chinese_number, exact_tokens, fold, tokens
+from ingest.tokens import chinese_number, fold, tokens
+from serve.check import Verdict, check
 from serve.schema import Author, Support
 
 MARKER = re.compile(r"\s*[\[【]\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]】]")
@@ -25,39 +22,13 @@ CHINESE = "[零一二两三四五六七八九十百千]+"
 CHINESE_NUMBER = re.compile(rf"{CHINESE}(?=[万亿]*{COUNTED}|[万亿])")
 PERCENT = re.compile(rf"百分之({CHINESE}|\d+(?:\.\d+)?)")
 CURRENCY = re.compile(r"([$€£¥])\s?(-?\d+(?:[.,]\d+)*)")
-PARTY = re.compile(r"[甲乙丙丁]方|出租方|承租方|买方|卖方")
-# Words of which one must not stand for the other.
-OPPOSITES = [
-    (re.compile(a, re.I), re.compile(b, re.I))
-    for a, b in (
-        ("应当|必须|应该", "可以|可(?=自)"), ("最长", "最短"), ("最高", "最低"), ("最多", "最少"), ("最大", "最小"), ("至少", "至多"),
-        ("以上", "以下"), ("之前|以前", "之后|以后"), ("高于|大于|超过", "低于|小于|不足"), ("增加", "减少"), ("左", "右"),
-        (r"\b(?:must|shall)\b", r"\b(?:may|can)\b"), (r"\bminimum\b|\bat least\b", r"\bmaximum\b|\bat most\b"),
-        (r"\bbefore\b", r"\bafter\b"), (r"\babove\b|\bover\b|\bmore than\b", r"\bbelow\b|\bunder\b|\bless than\b"),
-        (r"\bopen(?:s|ed)?\b", r"\bclosed?s?\b"), (r"\bstart(?:s|ed)?\b", r"\bstop(?:s|ped)?\b"),
-        (r"\bincreases?d?\b", r"\bdecreases?d?\b"), (r"\bleft\b", r"\bright\b"),
-    )
-]  # fmt: skip
 SPELLED = re.compile(
     r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|sixty|ninety|hundred|half)\b", re.I
 )
-NEGATION = re.compile(
-    r"\b(?:not|never|no|none|neither|nor|cannot|without|must ?n[o']t|n't)\b|n't\b|不|未|无|没|禁|勿|非", re.I
-)
-NAME = re.compile(r"(?<!^)(?<![.!?:|]\s)\b[A-Z][a-z]{2,}\b")
 NO_UNIT = frozenset(
     "a an and as at by can each for from if in is it may must of on or per shall than the to was were when with".split()
 )
-SUPPORTED, PARTLY = 0.6, 0.4  # share of the sentence's words that the span and its heading have
-TELLING = 1  # word, no figure or unit, that sentence and span must share
-OWN = 0.35  # share that the span must have by itself
-ADDED = 10  # one word in so many may be the sentence's own; more is a claim that nobody made
-FEWEST = 3  # words of its own that a sentence has; a scrap claims nothing
-LOOPS = 0.4  # share of different words in a long sentence below which it only repeats itself
-# words that report without claiming
-REPORTING = frozenset(
-    tokens("accord answer describe document follow give indicate list manual mean passage question refer say show state use")
-)
+SURE = 0.6  # share of a sentence's words that a span must have to be attached where the model named none
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,49 +42,6 @@ class Span:
     @property
     def text(self) -> str:
         return self.hit.chunk.text[self.start : self.end]
-
-
-def check(sentence: str, span: str, context: str = "") -> Support:
-    """How far `span`, which stands under `context`, supports `sentence` (without markers)."""
-    if not numbers(sentence) <= numbers(span):
-        return "unsupported"
-    around = f"{context}\n{span}"
-    codes, known = exact_tokens(sentence), set(tokens(around))
-    if not codes <= exact_tokens(around) | known:
-        return "unsupported"
-    words = tokens(sentence)
-    # A code counts once, not once more for each of its parts.
-    said = set(words) - {part for code in codes for part in tokens(code)} | codes
-    if len(said) < FEWEST or len(set(words)) < LOOPS * len(words):
-        return "unsupported"
-    share = len(said & known) / len(said)
-    if share < PARTLY or not {n.lower() for n in NAME.findall(sentence)} <= set(re.findall(r"\w+", around.lower())):
-        return "unsupported"
-    if bool(NEGATION.search(sentence)) != bool(NEGATION.search(span)):
-        return "partly"
-    if turned(sentence, span):
-        return "partly"
-    own = said & set(tokens(span))
-    # a bare figure ("The answer is 185 mm") could be a figure of anything
-    telling = [t for t in own if not (t.isascii() and (len(t) < 3 or t[0].isdigit()))]
-    added = [t for t in said - known - REPORTING if t.isascii() and len(t) > 2]  # the short are units, compared above
-    supported = (
-        share >= SUPPORTED
-        and len(own) / len(said) >= OWN
-        and len(telling) >= TELLING
-        and len(added) <= len(said) // ADDED
-    )
-    return "supported" if supported else "partly"
-
-
-def turned(sentence: str, span: str) -> bool:
-    """Does the sentence say the opposite of a word of the span, or name its parties in another order?"""
-    for a, b in OPPOSITES:
-        for one, other in ((a, b), (b, a)):
-            if one.search(sentence) and not other.search(sentence) and other.search(span) and not one.search(span):
-                return True
-    parties = iter(PARTY.findall(span))
-    return not all(party in parties for party in PARTY.findall(sentence))
 
 
 def numbers(text: str) -> set[str]:
@@ -153,21 +81,21 @@ def spans(hit: Hit) -> list[Span]:
 
 def best_span(
     sentence: str, hits: Iterable[Hit], weigh: Callable[[str], float] = lambda token: 1.0
-) -> tuple[Span, Support] | None:
+) -> tuple[Span, Verdict] | None:
     """The place among `hits` that supports `sentence` best, with what the check says of it; None where none has a word of it."""
     order: dict[Support, int] = {"supported": 2, "partly": 1, "unsupported": 0}
     said = set(tokens(sentence))
-    best: tuple[tuple[float, ...], Span, Support] | None = None
+    best: tuple[tuple[float, ...], Span, Verdict] | None = None
     for hit in hits:
         for span in spans(hit):
             has = set(tokens(span.text))
             share = sum(weigh(t) for t in said & has)
             if not share:
                 continue
-            support = check(sentence, span.text, hit.chunk.context)
-            score = (order[support], share, -len(has), -hit.rank)
+            verdict = check(sentence, span.text, hit.chunk.context)
+            score = (order[verdict.support], share, -len(has), -hit.rank)
             if best is None or score > best[0]:
-                best = (score, span, support)
+                best = (score, span, verdict)
     return best and (best[1], best[2])
 
 
@@ -184,8 +112,8 @@ def cited(
     found: list[tuple[Span, Support, Author]] = []
     for number in named:
         best = best_span(words, [shown[number - 1]], weigh) if 1 <= number <= len(shown) else None
-        if best and best[1] == "supported":
-            found.append((best[0], best[1], "model"))
-    if not found and (best := best_span(words, shown, weigh)) and best[1] == "supported":
-        found.append((best[0], best[1], "attached"))
+        if best and best[1].support == "supported":
+            found.append((best[0], "supported", "model"))
+    if not found and (best := best_span(words, shown, weigh)) and best[1].support == "supported" and best[1].share >= SURE:
+        found.append((best[0], "supported", "attached"))
     return words, found

@@ -50,6 +50,7 @@ def index(settings: Settings) -> int:
             if index.is_stale():
                 rebuild(index, profile.title)
             reports = add(index, profile.title)
+            fit(index)
         except UserError as error:
             say(f"{name}: {error}")
             code = console.SOME_FAILED
@@ -75,6 +76,16 @@ def add(index: "Index", title: str) -> "list[FileReport]":
 
         progress = Progress(advance)
         return index.add(index.profile.sources, prune=True, on_file=progress.file, on_page=progress.page)
+
+
+def fit(index: "Index") -> None:
+    """Weigh words and meaning for a corpus that changed much."""
+    from ingest.fit import fit as fit_corpus
+    from ingest.fitted import wants_fitting
+    from ingest.report import fitted
+
+    if wants_fitting(index.profile, index.settings, index.manifest):
+        say(fitted(index.corpus, fit_corpus(index.corpus, index.settings, index.embedder)))
 
 
 def say(sentence: str) -> None:

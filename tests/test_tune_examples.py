@@ -91,7 +91,7 @@ def test_about_a_quarter_are_refusals_with_the_answer_nowhere_in_sight(assistant
     assert all(e.completion[0]["content"] == REFUSAL["en"] and e.shown and e.chunk_id not in e.shown for e in refusals)
     for row in make_examples(assistant, 20, 0, SILENT).taught:
         best = best_span(row.fact.answer, row.hits)
-        assert row.example.answerable or best is None or best[1] != "supported"
+        assert row.example.answerable or best is None or best[1].support != "supported"
 
 
 def test_prompts_are_servings_own_with_whole_passages(assistant: Assistant, examples: list[Example]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.schema import Chunk
-from serve.cite import check
+from serve.check import check
 from tune.facts import Fact, Source, facts_of
 from tune.facts.figure import gap_of
 from tune.facts.subject import subject_of
@@ -28,7 +28,7 @@ def test_a_row_is_asked_for_each_of_its_cells_and_proves_the_answer() -> None:
         "The size of motor rail is M12.", "The torque of motor rail is 72 N·m.",
     }  # fmt: skip
     for fact in found:
-        assert check(fact.answer, fact.quote, fact.chunk.context) == "supported"
+        assert check(fact.answer, fact.quote, fact.chunk.context).support == "supported"
         assert "FK-3" in fact.question
 
 
@@ -96,7 +96,7 @@ def test_clauses_conditions_reasons_definitions_and_warnings() -> None:
     assert '"Net Area"' in kinds["definition"].question
     assert kinds["warning"].answer == "The skylights of the hall do not carry a person."
     for fact in found:
-        assert fact.quote in fact.chunk.text and check(fact.answer, fact.quote, fact.chunk.context) == "supported"
+        assert fact.quote in fact.chunk.text and check(fact.answer, fact.quote, fact.chunk.context).support == "supported"
 
 
 def test_a_sentence_that_leans_on_the_one_before_is_left_alone() -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from corpora import Profile, UserError
+from ingest.fitted import fitted
 from ingest.locks import lock
 from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
@@ -107,7 +108,7 @@ def stamp(assistant: Assistant) -> dict[str, str]:
     documents = assistant.searcher.manifest.documents(profile.name)
     return {
         "the index": _hash(sorted((d["document"], d["version"]) for d in documents)),
-        "the profile": _hash(_taught_by(profile)),
+        "the profile": _hash(_taught_by(profile, settings)),
         "the prompt": _hash([template_hash(settings.models / tier.base.id), tier.prompt_budget]),
         "the base": tier.base.id,
         "the feedback": _hash(_feedback(settings, profile.name)),
@@ -173,9 +174,9 @@ def _jsonl(rows: Sequence[BaseModel]) -> bytes:
     return "".join(f"{row.model_dump_json()}\n" for row in rows).encode()
 
 
-def _taught_by(profile: Profile) -> dict[str, Any]:
+def _taught_by(profile: Profile, settings: Settings) -> dict[str, Any]:
     return {"serve": profile.serve.model_dump(exclude={"examples", "mode", "refuse_below"}), "held_out": profile.tune.held_out,
-            "dense_weight": profile.ingest.dense_weight}  # fmt: skip
+            "dense_weight": profile.ingest.dense_weight, "fitted": fitted(profile.name, settings).get("languages", {})}  # fmt: skip
 
 
 def _feedback(settings: Settings, corpus: str) -> list[str]:

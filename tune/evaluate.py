@@ -13,7 +13,8 @@ from ingest.language import language
 from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
 from serve.champion import champion, versions
-from serve.cite import MARKER, check, markers
+from serve.check import check
+from serve.cite import MARKER, markers
 from serve.engine import Engine
 from serve.generate import CutShort, ModelGone, generate
 from serve.prompt import REFUSAL
@@ -146,7 +147,7 @@ def judged_statements(trace: Trace) -> tuple[int, int]:
     for text, named in _statements(trace.answer.answer):
         statements += 1
         beside = [citations[n] for n in named if n in citations]
-        unsupported += not any(check(text, c.quote, contexts.get(c.chunk_id, "")) == "supported" for c in beside)
+        unsupported += not any(check(text, c.quote, contexts.get(c.chunk_id, "")).support == "supported" for c in beside)
     return statements, unsupported
 
 

@@ -125,7 +125,7 @@ def proves(said: str, fact: Fact, hits: Sequence[Hit]) -> bool:
 def _answers(fact: Fact, hit: Hit) -> bool:
     """Does another chunk say the same, so that citing it would be right too, and refusing wrong?"""
     best = best_span(fact.answer, [hit], _even)
-    return fact.quote in hit.chunk.text or bool(best and best[1] == "supported")
+    return fact.quote in hit.chunk.text or bool(best and best[1].support == "supported")
 
 
 def _names_figure(fact: Fact, hit: Hit) -> bool:

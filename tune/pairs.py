@@ -108,7 +108,7 @@ def changed_number(row: Taught, rng: Chance) -> str:
     changed = str(int(digits[0]) + rng.choice((1, 2, 5, 10)))
     wrong = f"{row.fact.answer[:at]}{changed}{row.fact.answer[at + len(digits[0]) :]}"
     best = best_span(wrong, row.hits)
-    if best and best[1] == "supported":
+    if best and best[1].support == "supported":
         return ""
     return wrong + row.example.completion[0]["content"].removeprefix(row.fact.answer)
 
