@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ingest.tokens import exact_tokens, fold, is_cjk, tokens
 from serve.contradiction import contradicted
-from serve.quantities import AFTER, BEFORE, LEAST, MOST, RANGE, Quantity, quantities, units
+from serve.quantities import AFTER, BEFORE, LEAST, MOST, RANGE, UNITS, Quantity, quantities, units
 from serve.schema import Support
 from serve.wording import EMPTY_ZH, PIECE, belongs_elsewhere, clauses, content, likeness, pairs
 
@@ -40,10 +40,11 @@ OFFICE = re.compile(
 LABEL = re.compile(
     r"(?<![A-Za-z0-9.-])[A-Z]{1,5}-?\d{1,5}(?:-[A-Z0-9]+)*(?![A-Za-z0-9-])|`[^`\n]{2,60}`|\b[A-Za-z_]\w+(?=\(\))"
 )
+COMPOUND = re.compile(r"(?<![^\W_])[A-Za-z][^\W_]*(?:[-_./×:*][^\W_]+)+")  # M8×1.25: compared whole, as a code
+FACTORS = frozenset(UNITS.values())
+ALONE = re.compile(r"\s*(?:$|[,.;:!?，。；：！？)）|\"”])")
 NO_CODE = re.compile(r"\d+(?:st|nd|rd|th|[a-z]{3,})|[ap]\.?m\.?")  # 5th, 30-second, p.m.
-NUMBERING = re.compile(
-    r"(?:[-*•]|[(（]?[\da-z一二三四五六七八九十]{1,4}[)）]?|第[\d一二三四五六七八九十百]+[条款项]|\d)*", re.I
-)
+NUMBERING = re.compile(r"(?>[-*•]|[(（]?[\da-z一二三四五六七八九十]{1,4}+[)）]?|第[\d一二三四五六七八九十百]++[条款项]){0,3}+", re.I)
 EXCHANGE = re.compile(
     r"\bfrom\s+([\d.,]*\d)\S*\s+to\s+([\d.,]*\d)|[从由]([\d.,]*\d)\D{0,3}[到至为]([\d.,]*\d)"
 )
@@ -110,16 +111,17 @@ def wrong_quantity(sentence: str, span: str, context: str) -> str:
     """The first figure of the sentence that is not the span's: another value, unit or bound, or one that stands for something else."""
     said, known, above = quantities(sentence), quantities(span), quantities(context)
     table = "|" in span or "|" in context
-    named = units(f"{context}\n{span}") if table else units(f"{context}\n{span}") - {u for u in units(span) if u[0] == "share"}
-    codes = exact_tokens(sentence)
+    named = units(f"{context}\n{span}") if table else units(context)
     folded, text = fold(sentence), fold(span)
+    codes = [m.span() for m in COMPOUND.finditer(folded)]
     for q in said:
         shown = folded[q.start : q.end].strip()
-        if q.value in (0, 1) and not q.dimension:
+        if q.value in (0, 1) and not q.dimension and not any(c.isdigit() for c in shown):
             continue  # one of them, once
-        alike = [k for k in known if _equal(q, k, named)]
+        counts = not ALONE.match(folded, q.end)  # three of something are not three months
+        alike = [k for k in known if _equal(q, k, named, counts)]
         if not alike:
-            if any(_equal(q, k, named) for k in above) or any(shown.lower() in c for c in codes):
+            if any(_equal(q, k, named, counts) for k in above) or any(start <= q.start and q.end <= end for start, end in codes):
                 continue
             return f"another figure: {shown}"
         ranged = [k for k in known for a in alike if k != a and RANGE.fullmatch(text[min(k.end, a.end) : max(k.start, a.start)])]
@@ -141,12 +143,12 @@ def wrong_quantity(sentence: str, span: str, context: str) -> str:
     return ""
 
 
-def _equal(said: Quantity, known: Quantity, named: Collection[tuple[str, float]]) -> bool:
+def _equal(said: Quantity, known: Quantity, named: Collection[tuple[str, float]], counts: bool) -> bool:
     """Is it the same quantity? One without a unit may have that of its table's header."""
-    if said.value == known.value and (said.dimension == known.dimension or not said.dimension):
+    if said.value == known.value and said.dimension == known.dimension:
         return True
-    if not said.dimension and known.dimension:  # 30 for 30 days
-        return any(abs(said.value * factor - known.value) < 1e-9 for dimension, factor in named if dimension == known.dimension)
+    if not said.dimension and known.dimension and not counts:  # 30 for 30 days
+        return any(abs(said.value * factor - known.value) < 1e-9 for dimension, factor in FACTORS if dimension == known.dimension)
     if said.dimension and not known.dimension:
         return any(abs(known.value * factor - said.value) < 1e-9 for dimension, factor in named if dimension == said.dimension)
     return False

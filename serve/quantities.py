@@ -61,6 +61,13 @@ UNIT = (
 )
 FIGURE = r"(?<![A-Za-z0-9_.])(?<![A-Za-z]-)[-+]?\d+(?:,\d{3})+(?:\.\d+)?(?!\d)|(?<![A-Za-z0-9_.])(?<![A-Za-z]-)[-+]?\d+(?:\.\d+)*"
 CLOCK = re.compile(r"(?<![\d:])(\d{1,2})[:：]([0-5]\d)(?![\d:])|(\d{1,2})(?:[:：]([0-5]\d))?\s*([ap])\.?m\b\.?|(\d{1,2})点(半)?", re.I)
+MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTH = rf"({'|'.join(MONTHS)})[a-z]*\.?"
+DATE = re.compile(
+    rf"(?<!\d)(\d{{4}})[-/.年]\s?(\d{{1,2}})[-/.月]\s?(\d{{1,2}})(?!\d)日?|(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?\s+{_MONTH},?\s+(\d{{4}})"
+    rf"|\b{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})",
+    re.I,
+)
 PARTS = re.compile(rf"(百分之|千分之|万分之)(\d+(?:\.\d+)?|[{HAN}]+)")
 RATIO = re.compile(rf"(?<!\d)(\d+|[{HAN}])\s*(?:比|[:：])\s*(\d+|[{HAN}])(?!\d)")
 MONEY = re.compile(r"([$€£¥])\s?(\d+(?:,\d{3})*(?:\.\d+)?)(\s?(?:万|million\b|thousand\b|k\b))?", re.I)
@@ -124,6 +131,9 @@ def quantities(text: str) -> tuple[Quantity, ...]:
             taken.append((start, end))
             found.append(Quantity(round(value, 9), dimension, start, end, bound(text, start, end)))
 
+    for m in DATE.finditer(text):
+        year, month, day = (m[1], m[2], m[3]) if m[1] else (m[6], m[5], m[4]) if m[4] else (m[9], m[7], m[8])
+        take(int(year) * 10000 + (int(month) if month.isdigit() else MONTHS.index(month.lower()) + 1) * 100 + int(day), "date", *m.span())
     for m in CLOCK.finditer(text):
         if m[1]:
             take(int(m[1]) * 60 + int(m[2]), "clock", *m.span())
