@@ -101,3 +101,10 @@ def test_quantities(text: str, expected: list[tuple[float, str, str]]) -> None:
 def test_a_fall_says_why(sentence: str, span: str, why: str) -> None:
     verdict = check(sentence, span)
     assert verdict.support != "supported" and verdict.why.startswith(why), verdict
+
+
+@pytest.mark.parametrize("unit", ["a1", "(a)", "1,", "从1到", "from 1 to ", "A1-", "甲方", "no not ", "|", "一二三"])
+def test_no_document_makes_the_check_hang(unit: str) -> None:
+    sentence = "The valve is closed by the plant manager."
+    for span in (unit * 500 + sentence, f"{unit * 500} {sentence}"):
+        assert check(sentence, span).support in ("supported", "partly", "unsupported")
