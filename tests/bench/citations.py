@@ -7,7 +7,6 @@ whether 18 people are more than 15; they were written after the check, and measu
 """
 
 import json
-import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -18,6 +17,8 @@ from typing import Any
 from ingest.tokens import tokens
 from serve.check import check
 from tests.bench import report
+from tune.chance import chance
+from tune.metrics import f1
 
 PAIRS = Path(__file__).parents[1] / "pairs"
 Pair = dict[str, Any]
@@ -38,14 +39,15 @@ def share(pair: Pair) -> float:
     return len(said & set(tokens(f"{pair['context']}\n{pair['span']}"))) / max(len(said), 1)
 
 
-def f1(said: Sequence[bool], right: Sequence[bool]) -> float:
-    """Harmonic mean of precision and recall of what is called supported."""
+def score(said: Sequence[bool], right: Sequence[bool]) -> tuple[float, float, float]:
+    """Precision, recall and F1 of what is called supported."""
     both = sum(a and b for a, b in zip(said, right, strict=True))
-    return 2 * both / max(sum(said) + sum(right), 1)
+    precision, recall = both / max(sum(said), 1), both / max(sum(right), 1)
+    return precision, recall, f1(precision, recall)
 
 
 def agreement(said: Mapping[str, bool], right: Mapping[str, bool], rows: Sequence[Pair]) -> float:
-    return f1([said[p["id"]] for p in rows], [right[p["id"]] for p in rows])
+    return score([said[p["id"]] for p in rows], [right[p["id"]] for p in rows])[2]
 
 
 def interval(rows: Sequence[Pair], measure: Callable[[Sequence[Pair]], float]) -> tuple[float, float]:
@@ -53,7 +55,7 @@ def interval(rows: Sequence[Pair], measure: Callable[[Sequence[Pair]], float]) -
     spans: dict[str, list[Pair]] = defaultdict(list)
     for row in rows:
         spans[row["span"]].append(row)
-    groups, dice = list(spans.values()), random.Random(0)
+    groups, dice = list(spans.values()), chance(0, "bootstrap")
     drawn = sorted(measure([row for _ in groups for row in dice.choice(groups)]) for _ in range(1000))
     return drawn[25], drawn[974]
 
@@ -61,18 +63,18 @@ def interval(rows: Sequence[Pair], measure: Callable[[Sequence[Pair]], float]) -
 def main() -> None:
     for lang, half in product(("en", "zh"), ("kept", "hard")):
         fit, kept = pairs("fit", lang), pairs(half, lang)
-        cut = max((f1([share(p) >= t / 50 for p in fit], [p["label"] == "supported" for p in fit]), t / 50) for t in range(51))[1]
+        cut = max((score([share(p) >= t / 50 for p in fit], [p["label"] == "supported" for p in fit])[2], t / 50) for t in range(51))[1]
         said = {p["id"]: passes(p) for p in kept}
         right = {p["id"]: p["label"] == "supported" for p in kept}
         low, high = interval(kept, partial(agreement, said, right))
-        passed = [p for p in kept if said[p["id"]]]
+        precision, recall, both = score(list(said.values()), list(right.values()))
         report(f"citations, {lang}, {half}", {
             "pairs": len(kept),
-            "F1 (at least .90)": round(f1(list(said.values()), list(right.values())), 3),
+            "F1 (at least .90)": round(both, 3),
             "95 of 100 bootstrap samples": f"{low:.3f} to {high:.3f}",
-            "precision": round(sum(right[p["id"]] for p in passed) / max(len(passed), 1), 3),
-            "recall": round(sum(right[p["id"]] for p in passed) / sum(right.values()), 3),
-            "F1, share of words, over what suits the other half": round(f1([share(p) >= cut for p in kept], list(right.values())), 3),
+            "precision": round(precision, 3),
+            "recall": round(recall, 3),
+            "F1, share of words, over what suits the other half": round(score([share(p) >= cut for p in kept], list(right.values()))[2], 3),
             "false ones passed, by kind": {kind: f"{sum(said[p['id']] for p in kept if p['kind'] == kind)} of "
                                                  f"{sum(p['kind'] == kind for p in kept)}"
                                            for kind in dict.fromkeys(p["kind"] for p in kept if p["label"] != "supported")},
