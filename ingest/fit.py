@@ -1,9 +1,10 @@
 """How much meaning counts beside words in a corpus, fitted on questions made from its own chunks.  Run: ingest fit CORPUS
 
-A question is a part of a sentence, and the chunk that it was taken from, without that sentence, is what must be found: the inverse
-cloze task of Lee, Chang and Toutanova (2019). No question that anybody measures with is looked at. Sentences are drawn, not chunks, so
-that a chunk that says much is asked about more; of code, its comments are asked and the bare code is what must be found. The result
-is `fitted.json` in the corpus's folder of the home, with what it was fitted on.
+A question is a part of a sentence, and the chunk that it was taken from is what must be found: the inverse cloze task of Lee, Chang and
+Toutanova (2019). Of the sentence itself the chunk keeps some words, since people ask partly in the document's own. No question that
+anybody measures with is looked at. Sentences are drawn, not chunks, so that a chunk that says much is asked about more; of code, its
+comments are asked and the bare code is what must be found. Where the embedding model does not read the language, the weight of feedback
+terms is fitted in meaning's place. The result is `fitted.json` in the corpus's folder of the home, with what it was fitted on.
 """
 
 import json
@@ -20,7 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from corpora import UserError
+from ingest.authority import count_citations
 from ingest.embed import Embedder
+from ingest.feedback import CHUNKS as BELIEVED
+from ingest.feedback import feedback_terms, mix
 from ingest.fitted import fitted_file
 from ingest.keywords import Keywords
 from ingest.language import language
@@ -32,7 +36,7 @@ from ingest.settings import Settings
 from ingest.tokens import tokens
 from ingest.vectors import Vectors, open_chroma
 
-QUESTIONS = 300  # of a language, at most; fewer than FEWEST decide nothing
+QUESTIONS = 800  # of a language, at most; fewer than FEWEST decide nothing
 FEWEST = 40
 CHUNKS = 4000  # of the corpus that are searched; more cost time and change little
 WORDS = (4, 12)  # of an English question
@@ -41,13 +45,14 @@ CODE = re.compile(r"^\s*(?:(?:async|export|public|private|protected|static|pub) 
 COMMENT = re.compile(r'"""(.*?)"""|\'\'\'(.*?)\'\'\'|/\*+(.*?)\*/|(?:#|//)[ \t]*([^\n]*)', re.S)
 NO_PROSE = re.compile(r"[_{}()\[\]=<>;|\\@#$%^&*+~]|\w\.\w|\bimport\b")
 KEPT = 0.6  # of a sentence's words or clauses stand in the question
+LEFT = 0.3  # of a sentence's words are left in the chunk that it is asked of
 WEIGHTS = tuple(round(0.05 * n, 2) for n in range(21))
-NEAR = 0.005  # of nDCG@10: weights that do as well as the best; the middle one of them is taken
+FEEDBACK_WEIGHTS = tuple(round(0.05 * n, 2) for n in range(9))
 Advance = Callable[[float, str], None]
 
 
 class Question(NamedTuple):
-    """A part of a sentence of `chunk`, which is given without that sentence."""
+    """A part of a sentence of `chunk`, which is given with little of that sentence."""
 
     text: str
     chunk: Chunk
@@ -71,7 +76,10 @@ def fit(corpus: str, settings: Settings, embedder: Embedder, advance: Advance = 
         with open_chroma(settings) as client:
             vectors = Vectors(client, corpus_id).get([c.id for c in chunks]) if chunks else np.zeros((0, embedder.dimension), np.float32)
         found = _measure(chunks, vectors, asked, embedder, advance)
-    written = {"languages": found, "stamp": stamp(embedder), "chunks": total,
+    documents = manifest.documents(corpus)
+    texts = ((version, manifest.text(version)) for version in dict.fromkeys(versions))
+    cited = count_citations(((d["version"], d["title"]) for d in documents), texts)
+    written = {"languages": found, "cited": cited, "stamp": stamp(embedder), "chunks": total,
                "fitted": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
     file = fitted_file(corpus, settings)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +91,7 @@ def fit(corpus: str, settings: Settings, embedder: Embedder, advance: Advance = 
 
 def questions(chunks: Sequence[Chunk], dice: random.Random) -> Iterator[Question]:
     """Up to QUESTIONS of each language, at most one of a chunk."""
-    cuts = [(chunk, sentence, rest) for chunk in chunks for sentence, rest in taken_out(chunk.text)]
+    cuts = [(chunk, sentence, rest) for chunk in chunks for sentence, rest in taken_out(chunk.text, dice)]
     dice.shuffle(cuts)
     used, counts = set[str](), {"en": 0, "zh": 0}
     for chunk, sentence, rest in cuts:
@@ -97,14 +105,20 @@ def questions(chunks: Sequence[Chunk], dice: random.Random) -> Iterator[Question
             yield Question(text, replace(chunk, text=rest, start=0, end=len(rest)))
 
 
-def taken_out(text: str) -> Iterator[tuple[str, str]]:
-    """Each sentence of `text` and what is left without it. Code is asked for by what its comments say, and is left without any."""
+def taken_out(text: str, dice: random.Random) -> Iterator[tuple[str, str]]:
+    """Each sentence of `text`, and the text with no more of it than some words.
+
+    Code is asked for by what its comments say, and is left without any.
+    """
     if CODE.search(text):
         code = COMMENT.sub(" ", text)
         comments = (next(filter(None, match.groups()), "").strip() for match in COMMENT.finditer(text))
         yield from ((said[slice(*sentences(said)[0])], code) for said in comments if said)  # the first says what it is for
     elif len(spans := sentences(text)) > 1:
-        yield from ((text[start:end], f"{text[:start]} {text[end:]}") for start, end in spans)
+        for start, end in spans:
+            words = re.findall(r"[\u4e00-\u9fff]{1,2}|[^\s\u4e00-\u9fff]+", text[start:end])
+            left = " ".join(word for word in words if dice.random() < LEFT)
+            yield text[start:end], f"{text[:start]} {left} {text[end:]}"
 
 
 def part_of(sentence: str, lang: str, dice: random.Random) -> str:
@@ -136,9 +150,17 @@ def _measure(chunks: Sequence[Chunk], vectors: "np.ndarray[Any, Any]", asked: Se
         keywords.reload()
         for n, (question, vector) in enumerate(zip(asked, said, strict=True)):
             words = {w.id: w.score for w in keywords.search(question.text, CANDIDATES, codes=())}
-            cosines = vectors @ vector
-            near = {chunks[i].id: float(cosines[i]) for i in np.argsort(-cosines, kind="stable")[:CANDIDATES]}
-            gains[language(question.text)].append([_gain(fuse(words, near, w), question.chunk.id) for w in WEIGHTS])
+            lang = language(question.text)
+            if lang in embedder.languages:
+                cosines = vectors @ vector
+                near = {chunks[i].id: float(cosines[i]) for i in np.argsort(-cosines, kind="stable")[:CANDIDATES]}
+                ceiling = keywords.ceiling(question.text)
+                rankings = [fuse(words, near, w, ceiling) for w in WEIGHTS]
+            else:
+                believed = [(tokens(chunks[place[i]].embedded), score) for i, score in list(words.items())[:BELIEVED]]
+                shared = keywords.search_terms(feedback_terms(believed, keywords.idf), CANDIDATES)
+                rankings = [mix(words, {w.id: w.score for w in shared}, w) for w in FEEDBACK_WEIGHTS]
+            gains[lang].append([_gain(ranking, question.chunk.id) for ranking in rankings])
             advance((n + 1) / len(asked), f"{n + 1} of {len(asked)} questions")
     return {lang: _choose(np.array(rows), lang in embedder.languages) for lang, rows in gains.items() if len(rows) >= FEWEST}
 
@@ -152,9 +174,15 @@ def _gain(scores: dict[str, float], wanted: str) -> float:
 
 
 def _choose(gains: "np.ndarray[Any, Any]", is_read: bool) -> dict[str, Any]:
-    """The weight, and what it brings; `gains` has a row for each question and a column for each weight."""
+    """The weight, and what it brings; `gains` has a row for each question and a column for each weight.
+
+    Of the weights within one standard error of the best (Breiman et al. 1984), the middle one: the best of a flat curve is chance.
+    """
     means = gains.mean(axis=0)
-    good = np.flatnonzero(means >= means.max() - NEAR)
-    at = int(good[len(good) // 2]) if is_read else 0  # meaning in a language that the model does not read is chance
-    return {"dense_weight": WEIGHTS[at], "questions": len(gains), "nDCG@10": {
-        "words": round(float(means[0]), 4), "meaning": round(float(means[-1]), 4), "both": round(float(means[at]), 4)}}  # fmt: skip
+    best = int(means.argmax())
+    error = (gains[:, [best]] - gains).std(axis=0) / len(gains) ** 0.5
+    good = np.flatnonzero(means >= means[best] - error)
+    at = int(good[len(good) // 2])
+    weights, name, other = (WEIGHTS, "dense_weight", "meaning") if is_read else (FEEDBACK_WEIGHTS, "feedback_weight", "")
+    figures = {"words": means[0]} | ({other: means[-1]} if is_read else {}) | {"both": means[at]}
+    return {name: weights[at], "questions": len(gains), "nDCG@10": {key: round(float(v), 4) for key, v in figures.items()}}

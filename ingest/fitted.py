@@ -1,4 +1,4 @@
-"""What was fitted on a corpus: how much meaning counts beside words, for each language of a question."""
+"""What was fitted on a corpus: how much meaning or feedback terms count beside words for each language, and who cites whom."""
 
 import json
 from functools import lru_cache
@@ -9,7 +9,8 @@ from corpora import Profile
 from ingest.manifest import Manifest
 from ingest.settings import Settings
 
-UNFITTED = 0.4  # of a score is meaning's where nobody has fitted it
+UNFITTED = 0.3  # of a score is meaning's where nobody has fitted it
+FEEDBACK = 0.1  # of a score is the feedback terms' where nobody has fitted it
 GROWN = 0.2  # of the chunks; a corpus that changed by more wants fitting anew
 WORTH = 200  # chunks; a smaller corpus is searched well by any weight
 
@@ -26,6 +27,17 @@ def dense_weight(profile: Profile, settings: Settings, lang: str, stamp: dict[st
     if found.get("stamp") != stamp:
         return UNFITTED
     return float(found["languages"].get(lang, {}).get("dense_weight", UNFITTED))
+
+
+def feedback_weight(corpus: str, settings: Settings, lang: str) -> float:
+    """Between 0 and 1: how much the words that the best chunks share count beside the question's own."""
+    return float(fitted(corpus, settings).get("languages", {}).get(lang, {}).get("feedback_weight", FEEDBACK))
+
+
+def citations(corpus: str, settings: Settings) -> dict[str, int]:
+    """How often other documents cite each title (`ingest.authority.title_key`); the same object until fitted.json changes."""
+    found: dict[str, int] = fitted(corpus, settings).get("cited", {})
+    return found
 
 
 def wants_fitting(profile: Profile, settings: Settings, manifest: Manifest) -> bool:
@@ -49,6 +61,6 @@ def fitted(corpus: str, settings: Settings) -> dict[str, Any]:
 def _read(file: Path, mtime_ns: int, size: int) -> dict[str, Any]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        return found if isinstance(found["languages"], dict) else {}
+        return found if isinstance(found["languages"], dict) and isinstance(found["cited"], dict) else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

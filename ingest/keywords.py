@@ -1,7 +1,8 @@
 """Keywords in tantivy: BM25 over our own tokens, persistent and incremental, one folder a corpus."""
 
+import math
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ RARE = 0.05  # of the chunks: what stands in more names a subject, not a place
 MANY = 200  # chunks, in a corpus of any size
 ABOUT = 3  # chunks: what more are about is a subject too
 HEAP = 64 * 2**20  # bytes for the writer
+K1 = 1.2  # of BM25, fixed in tantivy
 
 
 class Found(NamedTuple):
@@ -99,6 +101,27 @@ class Keywords:
         ranked = sorted(found, key=lambda i: (-exactness.get(i, 0), -found[i], i))
         return [Found(i, found[i], exactness.get(i, 0)) for i in ranked]
 
+    def search_terms(self, terms: Mapping[str, float], k: int, versions: Collection[str] = ()) -> list[Found]:
+        """Up to `k` chunks by BM25 over weighted tokens; `versions`: of these alone."""
+        searcher = self.index.searcher()
+        if not terms or not searcher.num_docs:
+            return []
+        any_of = [(tantivy.Occur.Should, tantivy.Query.boost_query(self._term("body", t), w)) for t, w in terms.items()]
+        query = tantivy.Query.boolean_query(any_of)
+        if versions:
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, self._within(versions))])
+        return [Found(searcher.doc(address)["id"][0], score, 0) for score, address in searcher.search(query, k, count=False).hits]
+
+    def idf(self, token: str) -> float:
+        """Inverse document frequency among the chunks, as BM25 takes it (Robertson and Zaragoza 2009)."""
+        searcher = self.index.searcher()
+        n = int(searcher.doc_freq("body", token))
+        return math.log(1 + (int(searcher.num_docs) - n + 0.5) / (n + 0.5))
+
+    def ceiling(self, query: str) -> float:
+        """What BM25 would give to a chunk that says every word of `query` over and over; 1 where it has no words."""
+        return (K1 + 1) * sum(map(self.idf, tokens(query))) or 1.0
+
     def _term(self, field: str, token: str) -> tantivy.Query:
         return tantivy.Query.term_query(self.schema, field, token)
 
@@ -117,10 +140,6 @@ class Keywords:
     def size(self) -> int:
         """How many chunks there are."""
         return int(self.index.searcher().num_docs)
-
-    def document_frequency(self, token: str) -> int:
-        """In how many chunks a token stands."""
-        return int(self.index.searcher().doc_freq("body", token))
 
     def ids(self) -> list[str]:
         searcher = self.index.searcher()

@@ -1,9 +1,9 @@
 """Fused search: words by BM25 and meaning by vectors, scores added linearly; codes and clause numbers found whole come first.
 
-Ranks are not fused: plain reciprocal rank fusion loses to its better half wherever the halves differ much. BM25 is taken over its
-best, cosines are spread over 0..1 within the candidates, and how much meaning counts is fitted on the corpus (`ingest fit`). A
-question in a language that the embedding model does not read is searched by words alone. A document that the question names comes
-first where a clause is asked for, and is preferred otherwise.
+Ranks are not fused: plain reciprocal rank fusion loses to its better half wherever the halves differ much. BM25 is taken over what it
+could be at most, cosines over their best, and how much meaning counts is fitted on the corpus (`ingest fit`). A question in a
+language that the embedding model does not read is searched by words alone, those of the best chunks among them. A document that the
+question names comes first where a clause is asked for, and is preferred otherwise; so is one that others cite.
 """
 
 import logging
@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 
 from corpora import UserError, load_profile
+from ingest.authority import authority, title_key
 from ingest.embed import Embedder, open_embedder
-from ingest.fitted import dense_weight
+from ingest.feedback import CHUNKS, feedback_terms, mix
+from ingest.fitted import citations, dense_weight, feedback_weight
 from ingest.keywords import Found, Keywords
 from ingest.language import language
 from ingest.manifest import Manifest, stamp
 from ingest.named import Names
 from ingest.schema import Hit
 from ingest.settings import Settings
-from ingest.tokens import exact_tokens, fold, written, written_heads
+from ingest.tokens import exact_tokens, fold, tokens, written, written_heads
 from ingest.vectors import ChromaGone, Vectors, open_chroma
 
 MAX_QUERY = 8000  # characters; more is refused, not cut
@@ -56,6 +58,7 @@ class Searcher:
         self._collections: dict[str, Vectors] = {}
         self._keywords: dict[str, tuple[int, Keywords]] = {}
         self._names: dict[str, tuple[int, Names, dict[str, set[str]]]] = {}
+        self._cited: dict[str, tuple[int, dict[str, int] | None, dict[str, float]]] = {}
         self._lengths: dict[str, int] = {}
         self._pool = self._stack.enter_context(ThreadPoolExecutor(BESIDE, "search"))
 
@@ -91,16 +94,18 @@ class Searcher:
             return []
         self._within(corpus, documents, self._named(corpus)[1])  # one that is unknown is said before a model is loaded
         lang = language(query)
-        weight = dense_weight(profile, self.settings, lang, stamp(self.embedder)) if lang in self.embedder.languages else 0.0
+        is_read = lang in self.embedder.languages
+        weight = dense_weight(profile, self.settings, lang, stamp(self.embedder)) if is_read else 0.0
+        feedback = 0.0 if is_read else feedback_weight(corpus, self.settings, lang)
         vector = self.embedder.encode([query])[0] if weight else None
         for _ in range(TRIES):
             generation = self.manifest.generation(corpus)
-            hits = self._search(corpus, query, vector, weight, k, documents)
+            hits = self._search(corpus, query, vector, weight, feedback, k, documents)
             if self.manifest.generation(corpus) == generation:
                 break  # else what was found and what was live may be of two moments, and a document in neither
         return hits
 
-    def _search(self, corpus: str, query: str, vector: Vector | None, weight: float, k: int,
+    def _search(self, corpus: str, query: str, vector: Vector | None, weight: float, feedback: float, k: int,
                 documents: Sequence[str]) -> list[Hit]:  # fmt: skip
         corpus_id = str(self.manifest.corpus_id(corpus))
         names, called = self._named(corpus)
@@ -117,6 +122,8 @@ class Searcher:
             words = {w.id: w for w in self._words(keywords, query, fetch, within, elsewhere)}
             if named:
                 words |= {w.id: w for w in keywords.search(query, fetch, named, codes)}
+            shared = self._shared(corpus, keywords, list(words.values()), fetch, within) if feedback else {}
+            words |= {i: Found(i, 0.0, 0) for i in shared if i not in words}
             near = dense.result()
             live = self.manifest.live_chunks(corpus, {*words, *(i for i, _ in near)})
             # retired versions stay in both indexes until they are swept: ask for more until k live ones are left
@@ -126,7 +133,12 @@ class Searcher:
         keyword = {i: w.score for i, w in words.items() if i in live}
         cosine = {i: s for i, s in near if i in live}
         own = {i for i, (chunk, _) in live.items() if chunk.version in named}
-        score = fuse(keyword, cosine, weight)
+        if feedback:
+            score = fuse(mix(keyword, {i: s for i, s in shared.items() if i in live}, feedback), cosine, weight, 1.0)
+        else:
+            score = fuse(keyword, cosine, weight, keywords.ceiling(query))
+        cited = self._authorities(corpus)
+        score = {i: s * cited.get(live[i][0].version, 1.0) for i, s in score.items()}
         if own:
             score = {i: s * (1 - PREFERRED) + PREFERRED * (i in own) for i, s in score.items()}
         exact = {i: words[i].exactness for i in keyword}
@@ -157,6 +169,20 @@ class Searcher:
                 self._names[corpus] = (generation, names, called)
             return names, called
 
+    def _authorities(self, corpus: str) -> dict[str, float]:
+        """Versions of documents that others cite → what their scores are multiplied by."""
+        counts = citations(corpus, self.settings)
+        if not counts:
+            return {}
+        generation = self.manifest.generation(corpus)
+        with self._guard:
+            was, source, known = self._cited.get(corpus, (-1, None, {}))
+            if was != generation or source is not counts:
+                known = {version: authority(counts[key]) for version, _, title in self.manifest.names(corpus)
+                         if (key := title_key(title)) in counts}  # fmt: skip
+                self._cited[corpus] = (generation, counts, known)
+            return known
+
     def _within(self, corpus: str, documents: Sequence[str], called: dict[str, set[str]]) -> dict[str, int]:
         """The versions of the documents given, with how many chunks each has."""
         versions = {v for document in documents for v in called.get(document) or self.manifest.find(corpus, document)}
@@ -186,6 +212,14 @@ class Searcher:
             if len(found) >= fetch:
                 return found
         return keywords.search(query, fetch, within, codes)
+
+    def _shared(self, corpus: str, keywords: Keywords, words: Sequence[Found], fetch: int, within: dict[str, int]) -> dict[str, float]:
+        """Chunks by what the best of `words` have in common, each with its BM25 score."""
+        best = {w.id: w.score for w in sorted(words, key=lambda w: -w.score)[: 2 * CHUNKS]}  # some may not be live
+        live = self.manifest.live_chunks(corpus, best)
+        believed = [(tokens(live[i][0].embedded), score) for i, score in best.items() if i in live][:CHUNKS]
+        found = keywords.search_terms(feedback_terms(believed, keywords.idf), fetch, within)
+        return {w.id: w.score for w in found}
 
     def _dense(self, corpus_id: str, vector: Vector | None, fetch: int, k: int, within: dict[str, int],
                size: int) -> list[tuple[str, float]]:  # fmt: skip
@@ -237,16 +271,20 @@ def _solid(text: str) -> str:
     return "".join(fold(text).casefold().split())
 
 
-def fuse(keyword: dict[str, float], cosine: dict[str, float], weight: float) -> dict[str, float]:
-    """Linear fusion in 0..1: `(1 - weight) * BM25 / best BM25 + weight * cosine spread over 0..1`; a missing half counts 0."""
-    best = max(keyword.values(), default=0.0) or 1.0
-    values = np.array(list(cosine.values())) if cosine else np.zeros(1)
-    low, span = float(values.min()), float(values.max() - values.min()) or 1.0
+def fuse(keyword: dict[str, float], cosine: dict[str, float], weight: float, ceiling: float) -> dict[str, float]:
+    """Linear fusion in 0..1: `(1 - weight) * BM25 / ceiling + weight * cosine / best cosine`.
+
+    `ceiling` is what BM25 could be at most for the question. Over it, and not over its best, a chunk that has little of what was asked
+    counts little, and meaning decides. What meaning did not find is taken to be as near as the last that it found.
+    """
     if not cosine:
         weight = 0.0
     elif not keyword:
         weight = 1.0
-    return {
-        i: (1 - weight) * (keyword.get(i, 0.0) / best) + weight * ((cosine[i] - low) / span if i in cosine else 0.0)
-        for i in {*keyword, *cosine}
-    }
+    best = max(cosine.values(), default=0.0)
+    low = min(cosine.values(), default=0.0)
+
+    def near(i: str) -> float:
+        return min(1.0, max(0.0, cosine.get(i, low)) / best) if best > 0 else 0.0
+
+    return {i: (1 - weight) * min(1.0, keyword.get(i, 0.0) / ceiling) + weight * near(i) for i in {*keyword, *cosine}}

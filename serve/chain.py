@@ -18,7 +18,7 @@ from ingest.search import MAX_QUERY, Searcher
 from ingest.settings import Settings
 from serve.cite import Span, cited, unmarked
 from serve.engine import Engine
-from serve.evidence import about, evidence, strays, term_weights
+from serve.evidence import about, enough, evidence, strays, term_weights
 from serve.extract import extract
 from serve.followup import standalone
 from serve.generate import CutShort, ModelGone, generate
@@ -40,6 +40,7 @@ class Turn:
     adapter: str | None = None  # a name that vLLM serves; None for the champion, "" for the bare base
     mode: Mode | None = None  # None: what the profile and the machine say
     max_tokens: int | None = None
+    documents: Sequence[str] = ()  # those to be searched, by name, version or path; all where there are none
     lang: str = "en"
     standalone: str = ""
     hits: list[Hit] = field(default_factory=list)
@@ -79,24 +80,24 @@ class Assistant:
         )
 
     def ask(self, question: str, history: Sequence[dict[str, str]] = (), adapter: str | None = None, mode: Mode | None = None,
-            max_tokens: int | None = None) -> Trace:  # fmt: skip
+            max_tokens: int | None = None, documents: Sequence[str] = ()) -> Trace:  # fmt: skip
         """Answer `question`; the trace holds the answer and all that it came from. Raises `UserError` for a bad question."""
-        trace = self.chain.invoke(Turn(question, history, adapter, mode, max_tokens)).trace
+        trace = self.chain.invoke(Turn(question, history, adapter, mode, max_tokens, documents)).trace
         assert trace is not None
         return trace
 
     def stream(self, question: str, history: Sequence[dict[str, str]] = (), adapter: str | None = None, mode: Mode | None = None,
-               max_tokens: int | None = None) -> Iterator[str | Trace]:  # fmt: skip
+               max_tokens: int | None = None, documents: Sequence[str] = ()) -> Iterator[str | Trace]:  # fmt: skip
         """Pieces of text, each after its check, and at the end the trace."""
-        for piece in self.chain.stream(Turn(question, history, adapter, mode, max_tokens)):
+        for piece in self.chain.stream(Turn(question, history, adapter, mode, max_tokens, documents)):
             if piece.text:
                 yield piece.text
             if piece.trace:
                 yield piece.trace
 
-    def retrieve(self, question: str, k: int) -> list[Hit]:
-        """The hits that a question would be answered from."""
-        found = CorpusRetriever(searcher=self.searcher, corpus=self.profile.name, k=k).invoke(question)
+    def retrieve(self, question: str, k: int, documents: Sequence[str] = ()) -> list[Hit]:
+        """The hits that a question would be answered from; of `documents` alone where some are given."""
+        found = CorpusRetriever(searcher=self.searcher, corpus=self.profile.name, k=k, documents=tuple(documents)).invoke(question)
         return about(question, [d.metadata["hit"] for d in found])
 
     # the steps
@@ -114,7 +115,7 @@ class Assistant:
         return turn
 
     def retrieve_hits(self, turn: Turn) -> Turn:
-        turn.hits = self.retrieve(turn.standalone, max(10, self.profile.serve.keep))
+        turn.hits = self.retrieve(turn.standalone, max(10, self.profile.serve.keep), turn.documents)
         return self._timed(turn, "search")
 
     def weigh_evidence(self, turn: Turn) -> Turn:
@@ -128,7 +129,7 @@ class Assistant:
         """Choose who answers, and write the prompt if that is the model."""
         if turn.mode is None and self.profile.serve.mode != "auto":
             turn.mode = self.profile.serve.mode
-        if turn.mode != "extractive" and turn.evidence >= self.profile.serve.refuse_below and self.reads(turn.lang):
+        if turn.mode != "extractive" and turn.evidence >= enough(self.profile, turn.lang) and self.reads(turn.lang):
             length = turn.max_tokens or self.profile.serve.max_tokens
             count = counter(self.settings.models / self.tier.base.id)
             kept = turn.hits[: self.profile.serve.keep]
@@ -140,7 +141,7 @@ class Assistant:
 
     def answers(self, turn: Turn) -> Iterator[Piece]:
         """Refuse, generate or quote; every sentence leaves after its check."""
-        if turn.evidence < self.profile.serve.refuse_below:
+        if turn.evidence < enough(self.profile, turn.lang):
             yield self._refusal(turn, "silent")
         elif turn.prompt is None or not turn.prompt.hits:
             why = "asked" if turn.mode == "extractive" else "unread" if not self.reads(turn.lang) else "long"
@@ -191,7 +192,7 @@ class Assistant:
             yield from self._quote(turn, "unchecked")
 
     def _quote(self, turn: Turn, why: str) -> Iterator[Piece]:
-        found = extract(turn.standalone, turn.hits, turn.weigh)
+        found = extract(turn.standalone, turn.hits)
         if not found:
             yield self._refusal(turn, "silent")
             return

@@ -1,7 +1,7 @@
 """Markers and spans: which passage a sentence says it stands on, and which of its sentences supports it by the citation check."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from ingest.readers import SOURCE
 from ingest.schema import Hit
 from ingest.sentences import sentences, strip_span
-from ingest.tokens import chinese_number, fold, tokens
+from ingest.tokens import chinese_number, fold, is_cjk, tokens
 from serve.check import Verdict, check
 from serve.schema import Author, Support
 
@@ -28,6 +28,8 @@ SPELLED = re.compile(
 NO_UNIT = frozenset(
     "a an and as at by can each for from if in is it may must of on or per shall than the to was were when with".split()
 )
+COMMA = re.compile(r"[，；：,;:](?!\d)")
+LONG, LETTERS = 120, 3  # characters of a quote in Chinese; English takes about three letters for one
 SURE = 0.6  # share of a sentence's words that a span must have to be attached where the model named none
 
 
@@ -69,14 +71,42 @@ def unmarked(text: str) -> str:
 
 
 def spans(hit: Hit) -> list[Span]:
-    """Every quotable place of a hit: its sentences, and two in a row of one paragraph; source code only whole."""
+    """Every place of a hit that may support a sentence: its sentences, and two in a row of one paragraph; source code only whole."""
     text = hit.chunk.text
     if Path(hit.document).suffix in SOURCE:
         return [Span(hit, *strip_span(text, 0, len(text)))]
-    heading = set(tokens(hit.chunk.context))  # a heading says what follows, not that it is so
-    single = [(a, b) for a, b in sentences(text) if not set(tokens(text[a:b])) <= heading]
+    single = _statements(hit)
     double = [(a, d) for (a, b), (c, d) in pairwise(single) if "\n" not in text[b:c]]
     return [Span(hit, *strip_span(text, a, b)) for a, b in single + double]
+
+
+def sentence_spans(hit: Hit) -> list[Span]:
+    """The sentences of a hit as they are quoted, long ones in parts; source code only whole."""
+    text = hit.chunk.text
+    if Path(hit.document).suffix in SOURCE:
+        return [Span(hit, *strip_span(text, 0, len(text)))]
+    return [Span(hit, *strip_span(text, *part)) for start, end in _statements(hit) for part in _parts(text, start, end)]
+
+
+def _statements(hit: Hit) -> list[tuple[int, int]]:
+    """The sentences of a hit without those that its heading holds whole: a heading says what follows, not that it is so."""
+    heading = set(tokens(hit.chunk.context))
+    return [(a, b) for a, b in sentences(hit.chunk.text) if not set(tokens(hit.chunk.text[a:b])) <= heading]
+
+
+def _parts(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The span, or parts of it that end at a comma, each at most LONG where the commas allow."""
+    long = LONG if any(map(is_cjk, text[start:end])) else LONG * LETTERS
+    begin = last = start
+    for match in COMMA.finditer(text, start, end):
+        if match.end() - begin > long and last > begin:
+            yield begin, last
+            begin = last
+        last = match.end()
+    if end - begin > long and last > begin and end - last > 1:
+        yield begin, last
+        begin = last
+    yield begin, end
 
 
 def best_span(

@@ -1,53 +1,108 @@
 """Extractive answers: the documents' own sentences, verbatim, in reading order. Used where no model answers, or quoting is wanted."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from math import log
+from typing import NamedTuple
 
 from ingest.keywords import HEAD
 from ingest.schema import Hit
 from ingest.sentences import strip_span
 from ingest.tokens import exact_tokens, heads, tokens
-from serve.cite import Span, spans
+from serve.cite import Span, sentence_spans
 from serve.evidence import strays
+from serve.question import answers, asked_words, asks_how, expected
 
 MOST = 3  # sentences; more is reading the documents oneself
-LOOKED_UP = 1.0  # what a question names by its number comes before what only resembles it
-NEAR = 0.7  # of the best sentence's score: what falls below says something else
+LOOKED_UP = 10.0  # what a question names by its number comes before what only resembles it
+NEAR = 0.25  # of the best sentence's score: what falls below says something else
+K1, B = 1.2, 0.75  # of BM25 (Robertson and Zaragoza 2009)
+ABOVE = 0.3  # of a word's weight, for one that stands in the heading above
+ANSWERS = 0.6  # more, for a sentence with the date or figure that is asked for
+ALIKE = 0.8  # of a sentence's words; one that shares more with a chosen one says it again
+WHOLE = 0.9  # of the score of the best sentences, that so many in a row must have to be quoted in their stead
+GAP = 3  # characters of white space between two sentences that follow each other
+STEPS = 0.5  # the same where it is asked how something is done: steps follow each other
 
 
-def extract(question: str, hits: Sequence[Hit], weigh: Callable[[str], float]) -> list[Span]:
+class Scored(NamedTuple):
+    """A sentence that may be quoted, its words, and how well it answers."""
+
+    span: Span
+    words: Counter[str]
+    score: float
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Version, start and end in the document's text."""
+        chunk = self.span.hit.chunk
+        return chunk.version, chunk.start + self.span.start, chunk.start + self.span.end
+
+
+def extract(question: str, hits: Sequence[Hit]) -> list[Span]:
     """Up to three spans that answer `question` best, none within another, in reading order; none where no word matches."""
-    asked = set(tokens(question))
+    scored = sorted(score_sentences(question, hits), key=lambda s: -s.score)
+    chosen: list[Scored] = []
+    steps = asks_how(question)
+    for candidate in scored:
+        if len(chosen) == MOST or candidate.score < (0 if steps else NEAR) * scored[0].score or not candidate.score:
+            break
+        if not any(_again(candidate, other) for other in chosen):
+            chosen.append(candidate)
+    enough = (STEPS if steps else WHOLE) * sum(s.score for s in chosen)
+    if len(chosen) == MOST and (row := _in_a_row(scored)) and sum(s.score for s in row) >= enough:
+        chosen = row
+    order = {hit.chunk.version: n for n, hit in reversed(list(enumerate(hits)))}
+    return [s.span for s in sorted(chosen, key=lambda s: (order[s.place[0]], s.place[1]))]
+
+
+def score_sentences(question: str, hits: Sequence[Hit]) -> list[Scored]:
+    """Every sentence of the hits, by BM25 among themselves; 0 for one that shares no word with the question.
+
+    What all passages found have in common is the subject; what few of them say tells the answer. So a word's weight is its rarity
+    here, not in the corpus.
+    """
     codes = exact_tokens(question)
-    total = sum(map(weigh, asked)) or 1.0
-    scored: list[tuple[float, Span]] = []
     looked_up = {hit.chunk.id: whole for hit in hits if (whole := _looked_up(hit, codes))}
     # two documents have an Article 23; where the question names one of them, the other's is no answer
     named = any(hit.named and hit.chunk.id in looked_up for hit in hits)
-    for hit in hits:
-        context = set(tokens(hit.chunk.context))
-        if hit.chunk.id in looked_up:
-            if hit.named or not named:
-                scored.append((LOOKED_UP + hit.score, looked_up[hit.chunk.id]))
+    found = [Scored(whole, Counter(tokens(whole.text)), LOOKED_UP + whole.hit.score)
+             for whole in looked_up.values() if whole.hit.named or not named]  # fmt: skip
+    spans = [span for hit in hits if hit.chunk.id not in looked_up for span in sentence_spans(hit)]
+    words = [Counter(tokens(span.text)) for span in spans]
+    if not spans:
+        return found
+    asked, expects = asked_words(question), expected(question)
+    counts = Counter(word for said in words for word in said)
+    weight = {word: log(1 + (len(spans) - counts[word] + 0.5) / (counts[word] + 0.5)) for word in asked}
+    total = sum(weight.values()) or 1.0
+    average = sum(said.total() for said in words) / len(spans) or 1.0
+    best = max(hit.score for hit in hits) or 1.0
+    above = {hit.chunk.id: set(tokens(hit.chunk.context)) for hit in hits}
+    for span, said in zip(spans, words, strict=True):
+        heading = above[span.hit.chunk.id]
+        shared = asked & said.keys()
+        if said.keys() <= heading or strays(question, span.text, span.text):
+            continue  # a heading alone says nothing
+        long = K1 * (1 - B + B * said.total() / average)
+        score = sum(weight[w] * said[w] * (K1 + 1) / (said[w] + long) for w in shared)
+        if not shared:  # it may still stand between two that have
+            found.append(Scored(span, said, 0.0))
             continue
-        for span in spans(hit):
-            words = set(tokens(span.text))
-            said = asked & words
-            if not said or words <= context:  # a heading alone says nothing
-                continue
-            if strays(question, span.text, span.text):
-                continue
-            share = sum(map(weigh, said)) + 0.5 * sum(map(weigh, (asked & context) - words))
-            length = min(1.0, len(words) / 6) / (1 + max(0, len(words) - 40) / 80)  # neither a scrap nor a page
-            scored.append((share / total * length * (0.5 + 0.5 * hit.score), span))
-    scored.sort(key=lambda pair: -pair[0])
-    chosen: list[Span] = []
-    for score, span in scored:
-        if len(chosen) == MOST or score < NEAR * scored[0][0]:
-            break
-        if not any(_overlap(span, other) for other in chosen):
-            chosen.append(span)
-    order = {hit.chunk.version: n for n, hit in reversed(list(enumerate(hits)))}
-    return sorted(chosen, key=lambda s: (order[s.hit.chunk.version], s.hit.chunk.start + s.start))
+        score += ABOVE * sum(weight[w] for w in (asked & heading) - said.keys())
+        score *= 1 + ANSWERS * answers(expects, question, span.text)
+        found.append(Scored(span, said, score / total * (0.5 + 0.5 * span.hit.score / best)))
+    return found
+
+
+def _in_a_row(scored: Sequence[Scored]) -> list[Scored]:
+    """Three sentences of one document in a row, the best one among them, that score most together."""
+    first = scored[0].span.hit.chunk.version
+    row = sorted((s for s in scored if s.span.hit.chunk.version == first), key=lambda s: s.place[1])
+    runs = [row[n : n + MOST] for n in range(len(row) - MOST + 1)]
+    runs = [r for r in runs if scored[0] in r and all(b.place[1] - a.place[2] <= GAP for a, b in pairwise(r))]
+    return max(runs, key=lambda r: sum(s.score for s in r), default=[])
 
 
 def _looked_up(hit: Hit, codes: set[str]) -> Span | None:
@@ -58,6 +113,6 @@ def _looked_up(hit: Hit, codes: set[str]) -> Span | None:
     return Span(hit, start, end) if clause and clause <= begins else None
 
 
-def _overlap(a: Span, b: Span) -> bool:
-    same = a.hit.chunk.id == b.hit.chunk.id and a.start < b.end and b.start < a.end
-    return same or a.text == b.text
+def _again(a: Scored, b: Scored) -> bool:
+    """Does one of them say what the other says?"""
+    return len(a.words.keys() & b.words.keys()) > ALIKE * min(len(a.words), len(b.words))

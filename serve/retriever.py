@@ -18,9 +18,10 @@ class CorpusRetriever(BaseRetriever):
     searcher: Searcher
     corpus: str
     k: int = 10
+    documents: tuple[str, ...] = ()  # those to be searched; all where there are none
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
-        hits = self.searcher.search(self.corpus, query, self.k)
+        hits = self.searcher.search(self.corpus, query, self.k, self.documents)
         return [Document(h.chunk.text, id=h.chunk.id, metadata=_metadata(h)) for h in hits]
 
 

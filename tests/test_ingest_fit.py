@@ -13,7 +13,7 @@ import pytest
 
 from corpora import UserError, load_profile
 from ingest.embed import open_embedder
-from ingest.fit import CHARACTERS, WEIGHTS, WORDS, _choose, fit, part_of, questions, taken_out
+from ingest.fit import CHARACTERS, FEEDBACK_WEIGHTS, WEIGHTS, WORDS, _choose, fit, part_of, questions, taken_out
 from ingest.fitted import UNFITTED, dense_weight, fitted, fitted_file, wants_fitting
 from ingest.manifest import Manifest, stamp
 from ingest.schema import Chunk
@@ -30,7 +30,7 @@ def settings(indexed: Path, tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, chroma_url="")
 
 
-def test_a_question_is_a_part_of_a_sentence_that_its_chunk_no_longer_has() -> None:
+def test_a_question_is_a_part_of_a_sentence_of_which_its_chunk_keeps_little() -> None:
     text = (
         "The valve on the north wall opens at five bar. Close it by hand after each of the tests.\n"
         "每日交班前应当清洁滤网，并做好记录。值班人员不得离岗。"
@@ -38,9 +38,13 @@ def test_a_question_is_a_part_of_a_sentence_that_its_chunk_no_longer_has() -> No
     chunks = [Chunk("v", n, f"{text} Number {n}.", 0, len(text), None, "Manual") for n in range(30)]
     asked = list(questions(chunks, random.Random(1)))
     assert len(asked) == len({q.chunk.id for q in asked}) == 30
+    left = asked_in_all = 0
     for question in asked:
         words = set(tokens(question.text))
-        assert not words <= set(tokens(question.chunk.text)) and words <= set(tokens(chunks[question.chunk.ordinal].text))
+        assert words <= set(tokens(chunks[question.chunk.ordinal].text))
+        left += len(words & set(tokens(question.chunk.text)))
+        asked_in_all += len(words)
+    assert 0.1 < left / asked_in_all < 0.6
 
 
 def test_code_is_asked_for_by_its_comments_and_found_without_them() -> None:
@@ -48,7 +52,7 @@ def test_code_is_asked_for_by_its_comments_and_found_without_them() -> None:
         'def wait(n):\n    """Pause between two tries of the sender."""\n'
         "    time.sleep(n)  # seconds are what the kernel counts\n    return n"
     )
-    found = list(taken_out(text))
+    found = list(taken_out(text, random.Random(0)))
     assert [sentence for sentence, _ in found] == ["Pause between two tries of the sender.", "seconds are what the kernel counts"]
     assert all("time.sleep(n)" in rest and "Pause" not in rest and "kernel" not in rest for _, rest in found)
 
@@ -60,11 +64,11 @@ def test_a_question_has_a_questions_length() -> None:
     assert len(part_of("供应商应当在收到通知之后十五日以内书面答复采购部门，" * 4, "zh", dice)) <= CHARACTERS[1]
 
 
-def test_the_weight_is_where_most_is_found_and_0_where_the_model_cannot_read() -> None:
+def test_the_weight_is_the_middle_of_those_that_cannot_be_told_from_the_best() -> None:
     best = 6
     gains = np.array([[0.9 - 0.1 * abs(n - best) for n in range(len(WEIGHTS))]] * 50)
     assert _choose(gains, True)["dense_weight"] == WEIGHTS[best]
-    assert _choose(gains, False)["dense_weight"] == 0.0
+    assert _choose(gains[:, : len(FEEDBACK_WEIGHTS)], False)["feedback_weight"] == FEEDBACK_WEIGHTS[best]
     flat = np.full((50, len(WEIGHTS)), 0.5)
     assert _choose(flat, True)["dense_weight"] == 0.5, "where all do as well, neither half is thrown away"
 
@@ -78,7 +82,7 @@ def test_what_is_fitted_is_searched_with(settings: Settings) -> None:
     found = fit("maintenance", settings, embedder)
     assert json.loads(fitted_file("maintenance", settings).read_text()) == fitted("maintenance", settings) == found
     row = found["languages"]["en"]
-    assert row["dense_weight"] in WEIGHTS and row["nDCG@10"]["both"] >= max(row["nDCG@10"]["words"], row["nDCG@10"]["meaning"]) - 0.005
+    assert row["dense_weight"] in WEIGHTS and row["nDCG@10"]["both"] >= max(row["nDCG@10"]["words"], row["nDCG@10"]["meaning"]) - 0.02
     assert dense_weight(profile, settings, "en", mine) == row["dense_weight"]
     assert dense_weight(profile, settings, "en", mine | {"embedder": "another"}) == UNFITTED
     own = profile.model_copy(update={"ingest": profile.ingest.model_copy(update={"dense_weight": 0.9})})

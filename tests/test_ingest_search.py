@@ -159,21 +159,23 @@ def test_bad_questions_are_refused(searcher: Searcher, corpus: str, query: str, 
 
 
 scores = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 30), max_size=6)
+cosines = st.dictionaries(st.sampled_from("abcdef"), st.floats(-1, 1), max_size=6)
 
 
-@given(scores, scores, st.floats(0, 1))
+@given(scores, cosines, st.floats(0, 1))
 @example({"a": 5e-324}, {"a": 1.0, "b": 0.0}, 0.25)  # so small that three quarters of it are all of it
+@example({}, {"a": -0.5, "b": -0.1}, 0.5)
 def test_fused_scores_lie_in_0_1_and_cover_all_candidates(
     keyword: dict[str, float], cosine: dict[str, float], weight: float
 ) -> None:
-    fused = fuse(keyword, cosine, weight)
+    fused = fuse(keyword, cosine, weight, 30.0)
     assert fused.keys() == keyword.keys() | cosine.keys()
     assert all(0 <= s <= 1 + 1e-9 for s in fused.values())
 
 
 @given(scores)
 def test_with_one_half_alone_the_order_is_its_own(keyword: dict[str, float]) -> None:
-    fused = fuse(keyword, {}, 0.4)
+    fused = fuse(keyword, {}, 0.4, 30.0)
     order = sorted(fused, key=lambda i: fused[i])
     assert all(keyword[a] <= keyword[b] or keyword[a] - keyword[b] < 1e-6 for a, b in pairwise(order))
 

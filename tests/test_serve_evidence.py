@@ -33,5 +33,5 @@ def test_only_hits_that_hold_the_code_are_about_it() -> None:
 
 def test_a_passage_that_names_both_is_quoted_for_the_one_asked() -> None:
     both = hit("The P-77 opens at a pressure of 3 bar.\n\nThe P-78 opens at a pressure of 9 bar.")
-    quoted = extract("At what pressure does the P-77 open?", [both], lambda token: 1.0)
+    quoted = extract("At what pressure does the P-77 open?", [both])
     assert [span.text for span in quoted] == ["The P-77 opens at a pressure of 3 bar."]

@@ -3,7 +3,8 @@
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest import console
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tune.train import Request, Trained
 
 
+Measured = tuple[dict[str, Any], Path, Callable[[dict[str, Any]], None]]  # figures, the result's file, how they are shown
 FEW = 30  # questions under which a table of figures says so
 
 
@@ -37,11 +39,16 @@ def make_parser() -> ArgumentParser:
         p.add_argument("--resume", action="store_true", help="go on with the last interrupted run")
         p.set_defaults(run=sft if kind == "sft" else dpo)
 
-    p = commands.add_parser("eval", help="measure base, adapter and quoting on the held-out questions")
-    p.add_argument("corpus")
-    p.add_argument("--adapter", type=at_least_one, metavar="N", help="which version (the champion, else the newest)")
-    p.add_argument("--limit", type=at_least_one, default=0, metavar="N", help="a sample of N questions")
-    p.add_argument("--lang", choices=("zh", "en"), help="questions in this language alone")
+    p = commands.add_parser("eval", help="measure an assistant on its held-out questions, or search and quoting on a public set")
+    p.add_argument("corpus", nargs="?", help="an assistant; none with --beir or --qa")
+    p.add_argument("--beir", type=Path, metavar="DIR", help="measure search on corpus.jsonl, queries.jsonl and qrels.tsv in DIR")
+    p.add_argument("--qa", type=Path, metavar="FILE", help="answer rows of questions with their own passages")
+    p.add_argument("--out", type=Path, metavar="FILE", help="where the predictions of --qa go")
+    p.add_argument("--mode", choices=("model", "extractive"), default="extractive", help="who answers --qa (extractive)")
+    p.add_argument("--adapter", metavar="N", help="which version (the champion, else the newest); with --qa its served name, or none")
+    p.add_argument("--limit", type=at_least_one, default=0, metavar="N", help="a sample of N questions of the corpus")
+    p.add_argument("--lang", choices=("zh", "en"), help="questions of the corpus in this language alone")
+    p.add_argument("--against", type=Path, metavar="RESULT", help="an earlier result file, to compare question by question")
     p.set_defaults(run=evaluate)
 
     p = commands.add_parser("promote", help="serve an adapter version")
@@ -147,21 +154,86 @@ def published(args: Namespace, done: "Trained") -> int:
 
 
 def evaluate(args: Namespace) -> int:
-    settings = settings_for(args)
-    from tune.evaluate import evaluate as measure
+    from tune.result import compare, read_result
 
-    report, file = measure(settings, args.corpus, args.adapter, args.lang, args.limit, talk(args))
+    check_eval(args)
+    then = read_result(args.against)["questions"] if args.against else None
+    report, file, show = measure_search(args) if args.beir else answer_rows(args) if args.qa else measure_corpus(args)
+    compared = compare(then, read_result(file)["questions"]) if then is not None else None
     if args.json:
-        console.print_json(report)
-    else:
-        print_report(report)
-        if any(isinstance(figures, dict) and figures["n"] < FEW for figures in report.values()):
-            print(f"Fewer than {FEW} questions prove little: one more or less moves every figure by several points.")
-        print(f"Every answer: {file}")
+        console.print_json({**report, "compared": compared} if compared else report)
+        return console.DONE
+    show(report)
+    for system, figures in (compared or {}).items():
+        for name, row in figures.items():
+            low, high = row["interval"]
+            gain = f"{row['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
+            print(f"{system:12} {name:24} {row['then']:.3f} → {row['now']:.3f}  {gain}  n {row['n']}")
+    print(f"Every answer: {file}")
     return console.DONE
 
 
+def check_eval(args: Namespace) -> None:
+    """What is measured must be one thing. Raises `UserError`."""
+    from corpora import UserError
+
+    if sum(map(bool, (args.corpus, args.beir, args.qa))) != 1:
+        raise UserError("Name one thing to measure: an assistant, --beir DIR or --qa FILE.", "See: tune eval --help")
+    if bool(args.qa) != bool(args.out):
+        raise UserError("--qa and --out go together.", "Say where the predictions go: tune eval --qa FILE --out PREDICTIONS")
+
+
+def measure_corpus(args: Namespace) -> Measured:
+    settings = settings_for(args)
+    from tune.evaluate import evaluate as measure
+
+    version = at_least_one(args.adapter) if args.adapter else None
+    report, file = measure(settings, args.corpus, version, args.lang, args.limit, talk(args))
+    return report, file, print_report
+
+
+def measure_search(args: Namespace) -> Measured:
+    from ingest.settings import Settings
+    from tune.beir import measure_search as measure
+    from tune.result import hashes, write_result
+
+    settings = Settings()
+    report, questions, fitted = measure(settings, args.beir, talk(args))
+    about = {"beir": args.beir.name, "fitted": fitted, "hashes": hashes(sorted(args.beir.glob("*.*")))}
+    return report, write_result(settings, f"beir-{args.beir.name}", about, report, questions), print_search
+
+
+def answer_rows(args: Namespace) -> Measured:
+    from ingest.settings import Settings
+    from tune.qa import answer_items, outcome, qa_figures, write_predictions
+    from tune.result import hashes, write_result
+
+    settings = Settings()
+    adapter = None if args.mode == "extractive" else "" if args.adapter == "none" else args.adapter
+    answered = list(answer_items(settings, args.qa, args.mode, adapter, talk(args)))
+    write_predictions(args.out, answered)
+    report = qa_figures(answered)
+    questions = [{"id": item.id, "figures": {args.mode: outcome(item, said)}, **said} for item, said in answered]
+    about = {"qa": args.qa.name, "mode": args.mode, "adapter": args.adapter, "hashes": hashes([args.qa])}
+    return report, write_result(settings, f"qa-{args.qa.parent.name}", about, report, questions), print_rows
+
+
+def print_search(report: dict[str, Any]) -> None:
+    names = list(next(iter(report.values())))
+    print(f"{'':8}" + "".join(f"{name:>11}" for name in names))
+    for system, figures in report.items():
+        print(f"{system:8}" + "".join(f"{figures[name]:>11.4f}" if name != "n_queries" else f"{figures[name]:>11}" for name in names))
+
+
+def print_rows(report: dict[str, Any]) -> None:
+    for lang, figures in report.items():
+        said = [f"{name} {figures[name]:.3f} [{low:.3f}, {high:.3f}]" for name, (low, high) in figures["interval"].items()]
+        print(f"{lang}  n {figures['n']}  {'  '.join(said)}")
+
+
 def print_report(report: dict[str, Any]) -> None:
+    if any(isinstance(figures, dict) and figures["n"] < FEW for figures in report.values()):
+        print(f"Fewer than {FEW} questions prove little: one more or less moves every figure by several points.")
     print(f"{'':12}          citation F1:   refusal  false    unsup-           ques-")
     print(f"{'':12} correct  model  shown   F1       refusal  ported   quoted  tions")
     for name, figures in report.items():

@@ -1,14 +1,12 @@
 """Measure a corpus on its held-out questions, through the running vLLM and serving's chain.  Run: tune eval maintenance"""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from corpora import UserError
+from corpora import Profile, UserError
 from ingest.language import language
 from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
@@ -21,8 +19,9 @@ from serve.prompt import REFUSAL
 from serve.schema import Trace
 from serve.sentences import complete_sentences
 from tune.gold import Gold, held_out_gold
-from tune.metrics import Outcome, is_correct, measure
+from tune.metrics import Outcome, is_correct, measure, question_figures
 from tune.registry import adapter_folder, read_adapter
+from tune.result import hashes, write_result
 from tune.shown import shown_hits
 from tune.talk import Talk
 
@@ -53,7 +52,7 @@ def evaluate(settings: Settings, corpus: str, version: int | None, lang: str | N
         with Loaded(assistant.engine, settings, corpus, adapter):
             answers = {name: _ask_all(name, asker, gold, talk) for name, asker in ask.items()}
     report = {name: measure([o for _, o in answers[name]]) if name in answers else NOT_RUN for name in SYSTEMS}
-    return report, _write(settings, corpus, adapter, report, gold, answers)
+    return report, _write(settings, assistant.profile, adapter, report, gold, answers)
 
 
 def chosen_adapter(settings: Settings, corpus: str, version: int | None, base: str) -> int | None:
@@ -186,12 +185,11 @@ def _closed_book(assistant: Assistant, gold: Gold, model: str) -> tuple[dict[str
     return {"answer": said, "raw": said, "refused": refused, "mode": "model"}, outcome
 
 
-def _write(settings: Settings, corpus: str, adapter: int | None, report: dict[str, Any], gold: list[Gold],
+def _write(settings: Settings, profile: Profile, adapter: int | None, report: dict[str, Any], gold: list[Gold],
            answers: dict[str, list[tuple[dict[str, Any], Outcome]]]) -> Path:  # fmt: skip
-    now = datetime.now(UTC)
-    rows = [{**g.question.model_dump(), "answers": {name: given[i][0] for name, given in answers.items()}} for i, g in enumerate(gold)]
-    file = settings.root / "runs" / "eval" / f"{corpus}-{now:%Y%m%d-%H%M%S}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    about = {"corpus": corpus, "adapter": adapter, "created": now.isoformat(timespec="seconds"), "systems": report, "questions": rows}
-    file.write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
-    return file
+    rows = [
+        {**g.question.model_dump(), "answers": {name: given[i][0] for name, given in answers.items()},
+         "figures": {name: question_figures(given[i][1]) for name, given in answers.items()}} for i, g in enumerate(gold)
+    ]  # fmt: skip
+    about = {"corpus": profile.name, "adapter": adapter, "hashes": hashes([profile.questions, profile.folder / "profile.yaml"])}
+    return write_result(settings, profile.name, about, report, rows)

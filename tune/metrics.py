@@ -45,6 +45,14 @@ def is_correct(gold: str, said: str) -> bool:
     return share >= (ENOUGH_WITH_FIGURES if figures else ENOUGH)
 
 
+def question_figures(o: Outcome) -> dict[str, float]:
+    """What one question adds to the figures that are means over questions."""
+    if not o.answerable:
+        return {"refusal_recall": float(o.refused)}
+    return {"correctness": float(o.correct), "false_refusal": float(o.refused),
+            "citation_recall.model": float(any(o.by_model)), "citation_recall.shown": float(any(o.shown))}  # fmt: skip
+
+
 def measure(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Every figure, and under `interval` its 95 % interval by bootstrap over the questions (percentiles, 500 resamples)."""
     figures = _figures(outcomes)

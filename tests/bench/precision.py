@@ -6,11 +6,8 @@ corpus.jsonl (or .jsonl.gz), queries.jsonl and qrels.tsv; give one or more with 
 """
 
 import argparse
-import gzip
 import json
-from collections.abc import Sequence
 from functools import partial
-from math import log2
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +18,10 @@ from ingest.embed import DEFAULT, Embedder
 from ingest.readers import read
 from tests.bench import report
 from tests.bench.home import models
+from tune.beir import read_corpus, read_judgements, read_queries
+from tune.ranking import ndcg
 
 Set = tuple[list[str], list[str], list[set[int]]]  # texts, questions, and the places of each question's right texts
-
-
-def ndcg(ranked: Sequence[int], right: set[int], k: int = 10) -> float:
-    """Normalised discounted cumulative gain of yes or no, after Järvelin and Kekäläinen (2002); between 0 and 1."""
-    ideal = sum(1 / log2(n + 2) for n in range(min(k, len(right))))
-    return sum(1 / log2(n + 2) for n, place in enumerate(ranked[:k]) if place in right) / ideal
 
 
 def shipped(embedder: Embedder) -> Set:
@@ -49,19 +42,11 @@ def shipped(embedder: Embedder) -> Set:
 
 
 def beir(folder: Path) -> Set:
-    packed = folder / "corpus.jsonl.gz"
-    lines = gzip.decompress(packed.read_bytes()).decode() if packed.is_file() else (folder / "corpus.jsonl").read_text()
-    rows = [json.loads(line) for line in lines.splitlines()]
-    place = {row["id"]: n for n, row in enumerate(rows)}
-    judged: dict[str, set[int]] = {}
-    for line in (folder / "qrels.tsv").read_text().splitlines()[1:]:
-        query, text, grade = line.split("\t")
-        if int(grade) > 0:
-            judged.setdefault(query, set()).add(place[text])
-    asked = [json.loads(line) for line in (folder / "queries.jsonl").read_text().splitlines()]
-    asked = [query for query in asked if query["id"] in judged]
-    texts = [f"{row.get('title') or ''}\n{row['text']}" for row in rows]
-    return texts, [query["text"] for query in asked], [judged[query["id"]] for query in asked]
+    rows, queries, judged = read_corpus(folder), read_queries(folder), read_judgements(folder)
+    place = {row.id: n for n, row in enumerate(rows)}
+    asked = [id_ for id_ in queries if id_ in judged]
+    return ([f"{row.title}\n{row.text}" for row in rows], [queries[id_] for id_ in asked],
+            [{place[text] for text in judged[id_]} for id_ in asked])  # fmt: skip
 
 
 def main() -> None:
@@ -77,7 +62,8 @@ def main() -> None:
         found = {}
         for kind, encode in ((str(embedder.model.dtype), embedder.encode), ("fp32", single)):
             nearest = np.argsort(-(encode(questions) @ encode(texts).T), axis=1, kind="stable")[:, :10]
-            found[kind] = float(np.mean([ndcg(list(row), places) for row, places in zip(nearest, right, strict=True)]))
+            scores = [ndcg(list(map(str, row)), set(map(str, places))) for row, places in zip(nearest, right, strict=True)]
+            found[kind] = float(np.mean(scores))
         own, single_precision = found.values()
         report("precision", {"set": name, "questions": len(questions), "texts": len(texts),
                              **{f"nDCG@10, {kind}": round(value, 4) for kind, value in found.items()},
