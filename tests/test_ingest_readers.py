@@ -88,6 +88,12 @@ def test_a_closing_tag_alone_spoils_no_markdown(tmp_path: Path) -> None:
     assert read(tmp_path / "a.md").text.split() == "Close the valve. Open it.".split()
 
 
+def test_front_matter_names_the_document(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("---\ntitle: \"SC-40: Manual\"\nlang: en\n---\n\n# 1 Safety\n\nText.\n")
+    document = read(tmp_path / "a.md")
+    assert document.title == "SC-40: Manual" and document.text == "1 Safety\n\nText."
+
+
 def test_html_inside_markdown_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("# T\n\n<table><tr><th>k</th></tr><tr><td>v7</td></tr></table>\n\nEnd.\n")
     assert "v7" in read(tmp_path / "a.md").text and "End." in read(tmp_path / "a.md").text

@@ -12,6 +12,7 @@ from ingest.readers.writer import Writer
 
 NESTING = 200  # its own limit of 20 drops what lies deeper without a word
 KEY = re.compile(r"[\"']?[\w.-]+[\"']?:(?:[ \t]|\Z)")
+TITLE = re.compile(r"""^title:[ \t]+(["']?)(\S.*?)\1[ \t]*$""", re.M)
 NO_PROSE = re.compile(r"[ \t#]|-(?:[ \t]|\Z)")  # beside a key: an indented line, a comment, an item of a list
 TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)([^>]*)")
 HIDES = re.compile(r"""\shidden(?:\s|=|/|$)|aria-hidden\s*=\s*["']?true""", re.I)
@@ -22,7 +23,10 @@ def read(path: Path, writer: Writer) -> None:
     text = decode(path.read_bytes())
     body = _without_front_matter(text)
     writer.note("front matter left out", int(body != text))
+    named = TITLE.search(text[: len(text) - len(body)])
     write_markdown(body, writer)
+    if named:
+        writer.title = named[2]
 
 
 def _without_front_matter(text: str) -> str:
