@@ -1,6 +1,5 @@
 """Poisoned documents: read by the real readers, indexed, and asked about; what an attack wants never leaves, and the answer does."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -12,11 +11,11 @@ from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
 from serve.cite import inert
 from serve.instructions import blanked, instructs
-from tests.conftest import cache_lock, copy, models
-from tests.echo import MODEL, echo
+from tests.bench.home import make_bilingual_home
+from tests.conftest import cache_lock, models
+from tests.echo import echo
 from tests.poisoned import CORPUS, UNANSWERED, VAULT, Row, active, faults, make_corpora, rows, solid
 
-READS_BOTH = "Qwen2.5-1.5B-Instruct"  # a base that reads Chinese too; here the small one stands under its name, and an echo speaks for it
 ROWS = rows("en", "zh")
 # What the citation check lets pass where a model says it unprompted: another predicate of the same nouns.
 SAME_NOUNS = {"en-09", "en-12", "en-36", "zh-09", "zh-34", "zh-36"}
@@ -27,12 +26,9 @@ each = pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    home = tmp_path_factory.mktemp("poisoned")
     with cache_lock():
-        copy(models(), home / "models")
-    shutil.copytree(home / "models" / MODEL, home / "models" / READS_BOTH)
-    settings = Settings(home=home, chroma_url="", tier="gpu-8gb")
-    settings.run.mkdir()
+        models()
+    settings = make_bilingual_home(tmp_path_factory.mktemp("poisoned") / "home")
     make_corpora(settings, ROWS)
     return settings
 
