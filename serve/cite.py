@@ -15,7 +15,7 @@ from serve.schema import Author, Support
 
 MARKER = re.compile(r"\s*[\[【]\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]】]")
 # A source in words of the model's own: only a number can be checked.
-NAMED = re.compile(r"\s*[\[【](?:source|sources|see|ref|reference|来源|出处|参见|引自)\s*[:：][^\]】\n]{0,200}[\]】]", re.I)
+NAMED = re.compile(r"\s?[\[【](?:source|sources|see|ref|reference|来源|出处|参见|引自)\s*[:：][^\]】\n]{0,200}[\]】]", re.I)
 # Where Markdown begins an image or a link's target, and HTML a tag; and an address that runs code.
 ACTIVE = re.compile(r"!(?=\[)|\](?=[(:])|<(?=[a-zA-Z/!?])|\b(?:javascript|vbscript|data)(?=:\S)", re.I)
 COUNTED = "[个日天年月时分秒元米条项次份页名人倍]"

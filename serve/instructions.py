@@ -19,7 +19,10 @@ from ingest.sentences import sentences
 LEAD = " \t\n]).:;!?,"  # what may precede an instruction and belongs to the sentence before
 NEXT = re.compile(r"\n[ \t]*\n|\n(?=[^\n]* \| )")  # the next paragraph or row
 HOLE = re.compile(r"\n{3,}")  # what an instruction leaves behind
-READER = r"(?:(?:AI|virtual|digital)\s+)?(?:assistants?|models?|chat\s?bots?|bots?|agents?)|AIs?|LLMs?|(?:large\s+)?language\s+models?"
+READER = (
+    r"(?:(?:AI|virtual|digital)\s+)?(?:assistants?|models?|chat\s?bots?|bots?|agents?)"
+    r"|AIs?|(?:Chat)?GPTs?|LLMs?|(?:large\s+)?language\s+models?"
+)
 READER_ZH = "人工智能|AI ?助手|AI|大?语言模型|大模型|智能助手|聊天机器人|助手|模型"
 SAYING = "answer|reply|respond|say|tell|output|print|state|include|append|repeat|reveal|recommend|refuse|confirm|write|begin|end"
 TONGUE = "French|German|Spanish|Italian|Russian|Japanese|Latin|English|Chinese|verse|rhyme|capitals|base64"
@@ -29,7 +32,7 @@ NOT_ZH = "(?<!不得)(?<!禁止)(?<!严禁)(?<!不要)(?<!不可)(?<!不应)(?<!
 # What a chat template, or a program that calls tools, would read as its own.
 CONTROL = re.compile(
     r"<[|｜][^|｜>\n]{1,40}[|｜]>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?(?:tool_call|function_call|tool_response|think)>"
-    r"|\"(?:name|function|tool)\"\s*:\s*\"[^\"\n]{1,60}\"\s*,\s*\"(?:arguments|parameters|args)\"\s*:|^\s*Action Input\s*:",
+    r"|\"(?:name|function|tool)\"\s*:\s*\"[^\"\n]{1,60}\"\s*,\s*\"(?:arguments|parameters|args)\"\s*:|^[ \t]*Action Input\s*:",
     re.I | re.M,
 )
 ENGLISH = re.compile(
@@ -51,7 +54,7 @@ ENGLISH = re.compile(
     r"|\b(?:the|any|every|this)\s+(?:assistant|chat\s?bot|model)\s+(?:must|has\s+to|is\s+to)\s+(?:run|execute|say|output|print|obey|reveal|append)\b"
     rf"|(?:^|[\].:;!?,]\s+|\b(?:and|then|instead|please|always|just|only|must|simply)\s+)(?:answer|reply|respond|say)\s+"
     rf"(?:only\b|exactly\b|instead\b|nothing\s+(?:but|else)|with\s+(?:only|exactly|the\s+(?:words?|sentence|phrase))\b"
-    rf"|(?:only\s+)?in\s+(?:{TONGUE})\b|(?:with\s+)?[\"“‘«:])"
+    rf"|(?:only\s+)?in\s+(?:{TONGUE})\b|(?:with\s+)?[\"“‘«:](?=[^\"”\n]{{12}}))"
     r"|\b(?:and|then|instead|simply|just)\s+(?:say|state|claim|answer|reply)\s+that\b"
     r"|\b(?:only|correct|right|official|final|true)\s+answer\s+(?:is|must|should|to\s+(?:any|every|this|all))\b"
     r"|\b(?:in|to|into|of|with|beneath|after)\s+(?:your|every|each|any)\s+(?:answers?|responses?)\b"
@@ -64,6 +67,15 @@ ENGLISH = re.compile(
     r"|(?:all|every|stored)\s+(?:api\s+|access\s+)?(?:keys?|passwords?|secrets?|credentials)|local\.key|conversation\s+so\s+far|chat\s+history)"
     r"|(?:^|\n)\W{0,8}(?:system|developer|assistant|administrator)(?:\s+(?:message|prompt|notice|note|override|command|instructions?))?\s*(?:\]\s*:?|:)"
     rf"[^\n]{{0,200}}\b(?:you|your|assistant|model|passages?|instructions?|the\s+user|(?:answer|reply|respond)\s+(?:with|in|only))\b"
+    r"|\byour\s+(?:(?:new|real|actual|only|next)\s+(?:task|job|role|goal)\s+(?:is|has)|task\s+(?:has\s+changed|is\s+now))\b"
+    r"|\b(?:overwrite|replace|erase|forget)\s+your\s+(?:knowledge|training|memory)\b"
+    r"|\bif\s+you(?:['’]re|\s+are)\s+an?\s+(?:\w+\s+)?(?:automated|automatic|artificial|machine|AI|LLM|language|bot|chat\s?bot|program)\b"
+    r"|\blet['’]s\s+play\s+a\s+game\b|\b(?:end|beginning)\s+of\s+(?:the\s+)?(?:passages|context|prompt)\b"
+    r"|\b(?:paragraphs?|passages?|text|lines?|instructions?|everything)\s+(?:above|before|so\s+far|up\s+to\s+here|written|said)\b[^.\n]{0,50}"
+    r"\b(?:no\s+longer|out\s+of\s+date|obsolete|void|wrong|a\s+joke)\b"
+    r"|\b(?:answers?|responses?|replies)\s+(?:based\s+on|drawn\s+from|made\s+from|citing|that\s+use)\s+(?:this|these)\b"
+    r"|\b(?:readers|askers|whoever\s+asks)\s+(?:are|is|must|should)\s+(?:to\s+)?be\s+told\b|\bhighest[\s-]priority\b[^.\n]{0,20}[:.]"
+    r"|(?:^|[.:;!?]\s+)(?:decline|refuse|reject)\s+(?:all\s+|any\s+|every\s+)?(?:queries|questions)\b"
     r"|\bthe documents do not answer this question\b|\bas an AI(?:\s+language\s+model)?,"
     r"|\bI(?:['’]m|\s+am)\s+sorry,?\s+(?:but\s+)?I\s+(?:cannot|can['’]t|am\s+(?:unable|not\s+able))\b"
     r"|\bI\s+(?:cannot|can['’]t|will\s+not)\s+(?:answer|assist|help\s+with)\b|\bcannot\s+be\s+answered\s+from\s+(?:the|these)\s+(?:documents|passages)\b",
@@ -86,6 +98,10 @@ CHINESE = re.compile(
     rf"|{NOT_ZH}(?:打印|输出|显示|列出|透露|公开|复述|交出|给出|附上)[^。\n]{{0,16}}(?:系统提示|提示词|系统指令|[你您]的(?:指令|规则|设定|配置)"
     r"|(?:其他|其它|别的|另一个|另外的)(?:助手|知识库|资料库|语料库|文库)|(?:全部|所有)[^。，\n]{0,6}(?:密钥|密码|口令)|对话记录|聊天记录)"
     r"|(?:^|\n)\W{0,8}(?:系统|开发者|管理员|助手)(?:消息|提示词?|通知|指令|公告|覆盖)?\s*[】\]]?\s*[:：][^\n]{0,200}?(?:[你您]|助手|模型|回答|忽略|段落)"
+    r"|[你您]的(?:新)?任务|新任务(?:是|为)|[你您](?:的|对[^。，\n]{0,10}的)(?:知识|记忆|认识)|(?:如果|若|假如)[你您]是[^。，\n]{0,12}(?:程序|机器|AI|模型|系统)"
+    r"|玩个?游戏|(?:段落|资料|上下文)(?:到此)?结束|(?:前文|上文|以上文字|以上段落|目前为止写)[^。\n]{0,12}(?:过时|不再算数|作废|无效|当作玩笑)"
+    r"|(?:依据|根据|基于)本[页文][^。，\n]{0,6}的(?:答复|回答|回复)|(?:让|使)(?:读者|提问者)知道|最高优先级的?[^。\n]{0,4}(?:命令|指令)"
+    r"|(?:询问|提问|问题)(?:一律|全部|都)(?:婉拒|拒绝|不答|不予回答)"
     r"|文件中没有回答这个问题的内容|作为一?个?(?:人工智能|AI|语言模型)[，,]|(?:很抱歉|对不起|抱歉)[，,]?我(?:无法|不能)"
     r"|我(?:无法|不能)(?:回答|提供)[这该此]",
     re.I,
@@ -125,7 +141,8 @@ def blanked(text: str) -> str:
     """`text` with line breaks in place of each instruction and of what follows it in its paragraph or row: no quote runs over them."""
     at = 0
     while (found := instructs(text[at:])) is not None:
-        start = max(a for a, _ in sentences(text[: at + found] + "x"))
+        above = text.rfind("\n\n", 0, at + found) + 1
+        start = above + max(a for a, _ in sentences(text[above : at + found] + "x"))
         after = NEXT.search(text, at + found + 1)
         at = after.start() if after else len(text)
         text = text[:start] + "\n" * (at - start) + text[at:]
