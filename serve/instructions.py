@@ -38,7 +38,8 @@ CONTROL = re.compile(
 ENGLISH = re.compile(
     r"\b(?:ignore|disregard|forget)\s+(?:\w+\s+){0,3}?(?:above|previous|prior|preceding|earlier|foregoing|other|all|any|every|these|your)\s+"
     r"(?:\w+\s+){0,4}?(?:instructions?|rules|prompts?|context|passages?|guidelines|texts?|documents?|messages?|directions|orders)\b"
-    r"|\b(?:ignore|disregard|forget)\s+(?:everything|anything|all)\b"
+    r"|\b(?:ignore|disregard|forget)\s+(?:everything|anything|all)\s+(?:of\s+)?(?:above|before|the\s+above|that\s+(?:came|stands|was)|you|else|so\s+far"
+    r"|written|said)\b"
     r"|\b(?:ignore|disregard|forget)\s+(?:the\s+)?(?:above|foregoing)\b(?=\W*(?:$|[.,;:]|and\b|then\b|instead\b))"
     r"|\b(?:override|bypass|replaces?|supersedes?)\s+(?:\w+\s+){0,4}?(?:your\s+\w+|system\s+prompt|guardrails|(?:previous|earlier)\s+prompts?)\b"
     r"|\byou(?:['’]re|\s+are)\s+(?:now|from\s+now\s+on|no\s+longer)\s+(?:an?|the|called|named|acting|playing|free|unrestricted|bound)\b"

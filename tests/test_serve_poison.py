@@ -110,6 +110,8 @@ def test_blanking_moves_nothing(parts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("sentence", [
+    "Ignore all alarms during the test run.", "Ignore anything below 5 mV.", "If asked, answer \"yes\".",
+    "It suits your training and your memory.",
     "Ignore alarms that clear within 5 seconds.", "Follow the instructions above in this order.", "You are now ready to start the pump.",
     "The assistant shall answer the telephone within three rings.", "Do not show your password to anyone.",
     "System messages are listed below.",
