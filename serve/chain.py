@@ -16,12 +16,13 @@ from ingest.language import language
 from ingest.schema import Hit
 from ingest.search import MAX_QUERY, Searcher
 from ingest.settings import Settings
-from serve.cite import Span, cited, unmarked
+from serve.cite import Span, cited, inert
 from serve.engine import Engine
 from serve.evidence import about, enough, evidence, strays, term_weights
 from serve.extract import extract
 from serve.followup import standalone
 from serve.generate import CutShort, ModelGone, generate
+from serve.instructions import without_instructions
 from serve.notices import NOTICES
 from serve.prompt import REFUSAL, Prompt, render_prompt
 from serve.retriever import CorpusRetriever
@@ -96,9 +97,9 @@ class Assistant:
                 yield piece.trace
 
     def retrieve(self, question: str, k: int, documents: Sequence[str] = ()) -> list[Hit]:
-        """The hits that a question would be answered from; of `documents` alone where some are given."""
+        """The hits that a question would be answered from, of `documents` alone where some are given, without instructions in them."""
         found = CorpusRetriever(searcher=self.searcher, corpus=self.profile.name, k=k, documents=tuple(documents)).invoke(question)
-        return about(question, [d.metadata["hit"] for d in found])
+        return without_instructions(question, about(question, [d.metadata["hit"] for d in found]))
 
     # the steps
 
@@ -175,7 +176,7 @@ class Assistant:
                 if not found or strays(turn.standalone, text, " ".join(span.text for span, *_ in found)):
                     continue  # a sentence that does not stand never leaves
                 said.append(text)
-                yield Piece((" " if len(said) > 1 and turn.lang == "en" else "") + text + self._mark(found, citations))
+                yield Piece((" " if len(said) > 1 and turn.lang == "en" else "") + inert(text) + self._mark(found, citations))
         except CutShort:
             pass  # half a sentence states nothing that could be checked
         except ModelGone:
@@ -198,7 +199,7 @@ class Assistant:
             return
         citations: list[Citation] = []
         for n, span in enumerate(found):
-            yield Piece(("\n\n" if n else "") + unmarked(span.text) + self._mark([(span, "supported", "attached")], citations))
+            yield Piece(("\n\n" if n else "") + inert(span.text) + self._mark([(span, "supported", "attached")], citations))
         yield self._end(turn, "extractive", "", citations, NOTICES[why][turn.lang])
 
     def _refusal(self, turn: Turn, why: str, model: str = "") -> Piece:

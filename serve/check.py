@@ -40,7 +40,8 @@ OFFICE = re.compile(
 LABEL = re.compile(
     r"(?<![A-Za-z0-9.-])[A-Z]{1,5}-?\d{1,5}(?:-[A-Z0-9]+)*(?![A-Za-z0-9-])|`[^`\n]{2,60}`|\b[A-Za-z_]\w+(?=\(\))"
 )
-COMPOUND = re.compile(r"(?<![^\W_])[A-Za-z][^\W_]*(?:[-_./×:*][^\W_]+)+")  # M8×1.25: compared whole, as a code
+SIGN = r"[^\W_\u3400-\u9fff]"  # Chinese goes on without a blank after a code
+COMPOUND = re.compile(rf"(?<!{SIGN})[A-Za-z]{SIGN}*(?:[-_./×:*]{SIGN}+)+")  # M8×1.25: compared whole, as a code
 FACTORS = frozenset(UNITS.values())
 ALONE = re.compile(r"\s*(?:$|[,.;:!?，。；：！？)）|\"”])")
 NO_CODE = re.compile(r"\d+(?:st|nd|rd|th|[a-z]{3,})|[ap]\.?m\.?")  # 5th, 30-second, p.m.
@@ -116,7 +117,7 @@ def wrong_quantity(sentence: str, span: str, context: str) -> str:
     codes = [m.span() for m in COMPOUND.finditer(folded)]
     for q in said:
         shown = folded[q.start : q.end].strip()
-        if q.value in (0, 1) and not q.dimension and not any(c.isdigit() for c in shown):
+        if q.value == 1 and not q.dimension and not any(c.isdigit() for c in shown):
             continue  # one of them, once
         counts = not ALONE.match(folded, q.end)  # three of something are not three months
         alike = [k for k in known if _equal(q, k, named, counts)]

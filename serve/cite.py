@@ -14,6 +14,10 @@ from serve.check import Verdict, check
 from serve.schema import Author, Support
 
 MARKER = re.compile(r"\s*[\[【]\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]】]")
+# A source in words of the model's own: only a number can be checked.
+NAMED = re.compile(r"\s?[\[【](?:source|sources|see|ref|reference|来源|出处|参见|引自)\s*[:：][^\]】\n]{0,200}[\]】]", re.I)
+# Where Markdown begins an image or a link's target, and HTML a tag; and an address that runs code.
+ACTIVE = re.compile(r"!(?=\[)|\](?=[(:])|<(?=[a-zA-Z/!?])|\b(?:javascript|vbscript|data)(?=:\S)", re.I)
 COUNTED = "[个日天年月时分秒元米条项次份页名人倍]"
 UNIT = rf"%|°\s?[CF]?|‰|[$€£¥]|[a-zA-Zµμ·Ωℓ/²³]{{1,8}}\b|[万亿]*{COUNTED}|[万亿]+"
 # Digits of a code (CP-80, M10) are the code's; codes are compared whole.
@@ -60,14 +64,18 @@ def numbers(text: str) -> set[str]:
 
 
 def markers(sentence: str) -> tuple[str, list[int]]:
-    """The sentence without its markers, and the passage numbers that it names."""
+    """The sentence without its markers, those of the model's own making too, and the passage numbers that it names."""
     named = [int(n) for m in MARKER.finditer(sentence) for n in re.findall(r"\d+", m[1])]
-    return MARKER.sub("", sentence).strip(), list(dict.fromkeys(named))
+    return NAMED.sub("", MARKER.sub("", sentence)).strip(), list(dict.fromkeys(named))
 
 
-def unmarked(text: str) -> str:
-    """`text` to be shown as quoted: what looks like a marker in a document gets an invisible joiner, so that it is none of ours."""
-    return MARKER.sub(lambda m: m[0].replace("[", "[\u2060").replace("【", "【\u2060"), text)
+def inert(text: str) -> str:
+    """`text` as it leaves: a marker that is none of ours, an image, a link and a tag are broken by an invisible joiner.
+
+    Whoever renders an answer as Markdown or HTML shows them as their own source and loads nothing.
+    """
+    text = MARKER.sub(lambda m: m[0].replace("[", "[\u2060").replace("【", "【\u2060"), text)
+    return ACTIVE.sub(lambda m: f"{m[0]}\u2060", text)
 
 
 def spans(hit: Hit) -> list[Span]:

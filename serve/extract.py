@@ -12,6 +12,7 @@ from ingest.sentences import strip_span
 from ingest.tokens import exact_tokens, heads, tokens
 from serve.cite import Span, sentence_spans
 from serve.evidence import strays
+from serve.instructions import HOLE
 from serve.question import answers, asked_words, asks_how, expected
 
 MOST = 3  # sentences; more is reading the documents oneself
@@ -108,6 +109,8 @@ def _in_a_row(scored: Sequence[Scored]) -> list[Scored]:
 def _looked_up(hit: Hit, codes: set[str]) -> Span | None:
     """The whole chunk, if it is the clause, table row or definition that the question names."""
     start, end = strip_span(hit.chunk.text, 0, len(hit.chunk.text))
+    if HOLE.search(hit.chunk.text, start, end):
+        return None  # its whole is no longer its own words
     begins = heads(hit.chunk.text[start : start + HEAD].split("\n")[0])
     clause = {c for c in codes if c.startswith("§")}
     return Span(hit, start, end) if clause and clause <= begins else None

@@ -9,6 +9,7 @@ from pathlib import Path
 from corpora import Profile
 from ingest.language import language
 from ingest.schema import Hit
+from serve.instructions import HOLE
 
 PROMPT_VERSION = 0  # 1 when it is frozen; adapters are bound to what they were trained with
 RULES = {
@@ -19,7 +20,9 @@ RULES = {
 }
 REFUSAL = {"en": "The documents do not answer this question.", "zh": "文件中没有回答这个问题的内容。"}
 ASK = {"en": "Passages:\n\n{passages}\n\nQuestion: {question}", "zh": "段落：\n\n{passages}\n\n问题：{question}"}
-SPECIAL = re.compile(r"<\|[^|>\n]{1,40}\|>|</?s>|\[/?INST\]|</?(?:think|tool_call)>", re.I)
+SPECIAL = re.compile(
+    r"<[|｜][^|｜>\n]{1,40}[|｜]>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?(?:think|tool_call|tool_response)>", re.I
+)
 Count = Callable[[str], int]
 
 
@@ -54,7 +57,8 @@ def render_prompt(profile: Profile, question: str, hits: Sequence[Hit], count: C
 
 def render_passage(number: int, hit: Hit) -> str:
     """`[n] where it stands` and, below, the chunk's words."""
-    return f"[{number}] {disarm(hit.chunk.context)}\n{disarm(hit.chunk.text.strip())}"
+    text = HOLE.sub("\n\n", hit.chunk.text.strip())
+    return f"[{number}] {disarm(hit.chunk.context)}\n{disarm(text)}"
 
 
 def disarm(text: str) -> str:

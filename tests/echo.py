@@ -51,7 +51,7 @@ def echo(words: str, cut_after: int | None = None, finish: str = "stop", pause: 
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()  # soon seen to be over
     try:
         yield f"http://127.0.0.1:{server.server_port}", seen
     finally:

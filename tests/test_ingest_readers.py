@@ -88,6 +88,12 @@ def test_a_closing_tag_alone_spoils_no_markdown(tmp_path: Path) -> None:
     assert read(tmp_path / "a.md").text.split() == "Close the valve. Open it.".split()
 
 
+def test_front_matter_names_the_document(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("---\ntitle: \"SC-40: Manual\"\nlang: en\n---\n\n# 1 Safety\n\nText.\n")
+    document = read(tmp_path / "a.md")
+    assert document.title == "SC-40: Manual" and document.text == "1 Safety\n\nText."
+
+
 def test_html_inside_markdown_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("# T\n\n<table><tr><th>k</th></tr><tr><td>v7</td></tr></table>\n\nEnd.\n")
     assert "v7" in read(tmp_path / "a.md").text and "End." in read(tmp_path / "a.md").text
@@ -108,6 +114,68 @@ def test_html_drops_what_is_hidden(tmp_path: Path) -> None:
     document = read(tmp_path / "a.html")
     assert "Seen" in document.text and "trap" not in document.text and "x()" not in document.text
     assert "a | 1" in document.text
+
+
+@pytest.mark.parametrize("style", [
+    "color: #fff", "color:white", "color: rgb(255, 255, 255)", "color:transparent", "position:absolute; left:-9999px",
+    "text-indent:-9999px", "font-size:1px", "font-size: 0", "opacity:0", "clip: rect(0,0,0,0)", "transform: scale(0)",
+])  # fmt: skip
+def test_html_that_is_styled_away_is_not_read(tmp_path: Path, style: str) -> None:
+    painted = "<div style='background: #036'><p style='color:white'>White</p></div>"
+    (tmp_path / "a.html").write_text(f"<p>Seen</p><p style='{style}'>trap</p>{painted}")
+    assert read(tmp_path / "a.html").text == "Seen\n\nWhite"
+
+
+def test_white_letters_on_a_page_that_is_painted_are_read(tmp_path: Path) -> None:
+    page = "<style>.bar{background:#036}</style><div class=bar><b style='color:#fff'>White</b></div>"
+    (tmp_path / "a.html").write_text(page)
+    assert read(tmp_path / "a.html").text == "White"
+    (tmp_path / "b.html").write_text(page.replace("#036", "white") + "<p>Seen</p>")
+    assert read(tmp_path / "b.html").text == "Seen"
+
+
+def test_html_hidden_within_markdown_is_not_read(tmp_path: Path) -> None:
+    text = "One <span style='display:none'>trap <b>trap</b></span>two <b hidden>trap</b> three <i>four</i>.\n"
+    (tmp_path / "a.md").write_text(text)
+    assert read(tmp_path / "a.md").text == "One two three four."
+
+
+def test_word_leaves_out_white_and_tiny_letters_but_not_white_on_a_colour(tmp_path: Path) -> None:
+    from docx.enum.dml import MSO_THEME_COLOR
+    from docx.enum.text import WD_COLOR_INDEX
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+    from docx.shared import Pt, RGBColor
+
+    docx = new_docx()
+    white = RGBColor(255, 255, 255)
+    paragraph = docx.add_paragraph("Seen")
+    paragraph.add_run(" trap").font.color.rgb = white
+    paragraph.add_run(" trap").font.color.rgb = RGBColor(254, 254, 250)
+    paragraph.add_run(" trap").font.color.theme_color = MSO_THEME_COLOR.BACKGROUND_1
+    paragraph.add_run(" trap").font.size = Pt(1)
+    marked = paragraph.add_run(" marked").font
+    marked.color.rgb, marked.highlight_color = white, WD_COLOR_INDEX.BLUE
+    docx.styles["Quote"].font.color.rgb = white
+    docx.add_paragraph("trap", "Quote")
+    table = docx.add_table(2, 2)
+    for n, cell in enumerate(cell for row in table.rows for cell in row.cells):
+        cell.paragraphs[0].add_run(f"cell {n}").font.color.rgb = white if n < 2 else None
+        if n < 2:
+            cell._tc.get_or_add_tcPr().append(parse_xml(f'<w:shd {nsdecls("w")} w:val="clear" w:fill="1F3864"/>'))
+    docx.save(str(tmp_path / "a.docx"))
+    document = read(tmp_path / "a.docx")
+    assert document.text == "Seen marked\n\ncell 0 | cell 1\ncell 2 | cell 3"
+    assert document.notes == {"hidden texts left out": 5}
+
+
+def test_characters_that_nobody_sees_are_taken_out(tmp_path: Path) -> None:
+    tags = "".join(chr(0xE0000 + ord(c)) for c in "say no")
+    text = f"I\u200bg\u200dn\u2060ore\u202e [\u200b1]{tags} 忽\u200c略; می\u200cخواهم 👩\u200d🔧\n"
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    assert read(tmp_path / "a.txt").text == "Ignore [1] 忽略; می\u200cخواهم 👩\u200d🔧"
+    (tmp_path / "a\u200b\nb.txt").write_text("Text.")
+    assert read(tmp_path / "a\u200b\nb.txt").title == "a b"
 
 
 def test_csv_rows_carry_the_header(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ingest.schema import Chunk, Hit
 from serve.check import check
-from serve.cite import MARKER, best_span, cited, markers, numbers, spans, unmarked
+from serve.cite import MARKER, best_span, cited, inert, markers, numbers, spans
 from serve.prompt import disarm
 from serve.sentences import complete_sentences
 
@@ -145,5 +145,5 @@ def test_a_document_cannot_close_its_turn() -> None:
 
 
 def test_a_documents_own_brackets_are_no_markers_of_ours() -> None:
-    shown = unmarked("It is 90 days [1][2], see【3】; buffer[1] = 0")
+    shown = inert("It is 90 days [1][2], see【3】; buffer[1] = 0")
     assert not MARKER.search(shown) and shown.replace("\u2060", "") == "It is 90 days [1][2], see【3】; buffer[1] = 0"

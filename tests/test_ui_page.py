@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, FilePayload, Page, Request, expect, syn
 from serve.journal import Journal
 from tests.conftest import cache_lock, copy, environment, free_ports, small_index
 from tests.echo import echo
+from tests.hostile_gateway import OUTSIDE, WORDS, hostile_gateway
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -25,7 +26,6 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backg
              "--disable-component-update", "--disable-sync"]  # fmt: skip
 QUESTION = "What does fault code SC-A04 on the SC-40 compressor mean?"
 ANSWER_MS = 180_000  # a small model on a busy machine
-OUTSIDE = "http://203.0.113.9"  # an address of nobody (RFC 5737)
 
 # Keeps in `window.drafts` what stood on the page while an answer was still coming.
 WATCH = """new MutationObserver(() => {
@@ -302,6 +302,32 @@ def test_an_answer_is_seen_as_it_comes(page: Page, tmp_path: Path) -> None:
         drafts = page.evaluate("window.drafts")
         assert drafts and "fan motor overload" in drafts[0] and "bearing" not in drafts[0], "the first sentence stood alone"
         assert "bearing seized" in page.locator(".answer").inner_text()
+
+
+@pytest.mark.parametrize("mode", ["model", "extractive"])
+def test_hostile_words_are_shown_and_load_nothing(page: Page, tmp_path: Path, mode: str) -> None:
+    """Everything that the gateway says is an attack: each request stays with the page's own server, and nothing can be clicked away to."""
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(sent.url))
+    with hostile_gateway(mode) as gateway, page_of(gateway) as url:
+        page.goto(url)
+        page.get_by_placeholder("Paste your key").fill("any")
+        page.get_by_role("button", name="Sign in").click()
+        choose(page, "Hostile")
+        ask(page, f"What is {WORDS}"[:500])
+        answered(page, 0)
+        page.locator(".answer button.chip").first.click()
+        expect(page.locator(".passage mark")).to_be_visible()
+        for text in (".answer", ".passage"):
+            expect(page.locator(text)).to_contain_text("![picture](")
+            expect(page.locator(text)).to_contain_text("<iframe src=")
+            assert page.locator(f"{text} :is(a, img, svg, iframe, form, style, link, script, base, meta)").count() == 0
+        page.screenshot(path=tmp_path / f"hostile-{mode}.png", full_page=True)
+        page.get_by_text("Documents", exact=True).click()
+        page.locator("[class*=st-key-document-]").first.wait_for()
+        assert page.evaluate("window.pwned") is None and page.url.startswith(url)
+        assert page.locator('[src*="203.0.113"], [href*="203.0.113"]').count() == 0
+    assert asked and all(re.match(rf"{re.escape(url)}/|data:|blob:{re.escape(url)}/", sent) for sent in asked), asked
 
 
 @pytest.fixture

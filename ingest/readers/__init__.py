@@ -9,7 +9,7 @@ from ingest.readers.writer import Writer
 from ingest.schema import Document, Ocr
 
 MAX_BYTES = 256 * 2**20  # one file; a larger one is listed as failed
-READER_VERSION = "5"  # part of a version's stamp: raise it when any reader's text changes
+READER_VERSION = "6"  # part of a version's stamp: raise it when any reader's text changes
 
 
 SOURCE = (

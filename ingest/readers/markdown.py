@@ -6,12 +6,16 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from ingest.readers.hidden import STYLE
 from ingest.readers.text import decode
 from ingest.readers.writer import Writer
 
 NESTING = 200  # its own limit of 20 drops what lies deeper without a word
 KEY = re.compile(r"[\"']?[\w.-]+[\"']?:(?:[ \t]|\Z)")
+TITLE = re.compile(r"""^title:[ \t]+(["']?)(\S.*?)\1[ \t]*$""", re.M)
 NO_PROSE = re.compile(r"[ \t#]|-(?:[ \t]|\Z)")  # beside a key: an indented line, a comment, an item of a list
+TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)([^>]*)")
+HIDES = re.compile(r"""\shidden(?:\s|=|/|$)|aria-hidden\s*=\s*["']?true""", re.I)
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 
 
@@ -19,7 +23,10 @@ def read(path: Path, writer: Writer) -> None:
     text = decode(path.read_bytes())
     body = _without_front_matter(text)
     writer.note("front matter left out", int(body != text))
+    named = TITLE.search(text[: len(text) - len(body)])
     write_markdown(body, writer)
+    if named:
+        writer.title = named[2]
 
 
 def _without_front_matter(text: str) -> str:
@@ -83,9 +90,17 @@ def write_markdown(text: str, writer: Writer) -> None:
 
 
 def plain(token: Token) -> str:
-    """The words of an inline token: emphasis and links lose their marks, images and raw HTML go."""
+    """The words of an inline token: emphasis and links lose their marks, images and raw HTML go, with what HTML hides."""
     parts = []
+    hidden = ""  # the tag within which nothing is seen
     for child in token.children or []:
+        if child.type == "html_inline" and (tag := TAG.match(child.content)):
+            if hidden:
+                hidden = "" if tag[1] and tag[2].lower() == hidden else hidden
+            elif not tag[1] and (HIDES.search(tag[3]) or STYLE.search(tag[3])):
+                hidden = tag[2].lower()
+        if hidden:
+            continue
         if child.type in ("text", "code_inline"):
             parts.append(child.content)
         elif child.type in ("softbreak", "hardbreak") or child.content[:3].lower() == "<br":

@@ -7,6 +7,7 @@ from typing import Any
 from docx.oxml.ns import qn
 
 from ingest.readers.marks import ordinal
+from ingest.readers.white import is_painted, is_white
 
 LEVELS = 9
 PLACE = re.compile(r"%([1-9])")
@@ -118,6 +119,8 @@ class Style:
     level: int | None = None
     outline: int | None = None
     hidden: bool = False
+    white: bool = False
+    painted: bool = False  # has a colour behind its letters
     raised: bool = False
 
 
@@ -140,6 +143,7 @@ def read_styles(root: Any) -> dict[str, Style]:
 
 def _inherit(style: Style, element: Any) -> None:
     style.name = _value(element, "w:name") or style.name
+    style.painted = style.painted or is_painted(element)
     paragraph, run = element.find(qn("w:pPr")), element.find(qn("w:rPr"))
     if paragraph is not None:
         number = paragraph.find(qn("w:numPr"))
@@ -151,6 +155,7 @@ def _inherit(style: Style, element: Any) -> None:
             style.outline = _whole(outline, 9)
     if run is not None:
         style.hidden = on(run, "w:vanish", style.hidden)
+        style.white = is_white(run, style.white)
         style.raised = (_value(run, "w:vertAlign") or ("superscript" if style.raised else "")) == "superscript"
 
 

@@ -17,8 +17,9 @@ from ingest.readers.charts import write_chart
 from ingest.readers.equations import M, tex
 from ingest.readers.grid import FIGURE, Cell, Grid
 from ingest.readers.marks import superscript
-from ingest.readers.numbering import Numbering, on, read_styles
+from ingest.readers.numbering import Numbering, Style, on, read_styles
 from ingest.readers.symbols import symbol
+from ingest.readers.white import is_small, is_white, stands_on_colour
 from ingest.readers.writer import Writer
 from ingest.readers.zips import open_zip, parse_xml, related
 
@@ -107,7 +108,17 @@ class _Word:
 
     def is_hidden(self, run: Any) -> bool:
         style = self.styles.get(_value(run, "w:rPr/w:rStyle") or "")
-        return on(run.find(qn("w:rPr")), "w:vanish", bool(style and style.hidden))
+        return on(run.find(qn("w:rPr")), "w:vanish", bool(style and style.hidden)) or self.is_unseen(run, style)
+
+    def is_unseen(self, run: Any, style: Style | None) -> bool:
+        """Are a run's letters too small to be seen, or white with nothing painted behind them?"""
+        own = run.find(qn("w:rPr"))
+        if is_small(own):
+            return True
+        names = [_value(p, "w:pPr/w:pStyle") or self.default for p in run.iterancestors(qn("w:p"))]
+        names += [_value(t, "w:tblPr/w:tblStyle") or "" for t in run.iterancestors(qn("w:tbl"))]
+        behind = [s for s in (style, *map(self.styles.get, names)) if s is not None]
+        return is_white(own, any(s.white for s in behind)) and not any(s.painted for s in behind) and not stands_on_colour(run)
 
     def paragraph(self, element: Any) -> None:
         name = _value(element, "w:pPr/w:pStyle") or self.default

@@ -9,7 +9,12 @@ from ingest.language import language
 from ingest.schema import Block, BlockKind, Document, Ocr
 
 MAX_TEXT = 100_000_000  # characters of one document
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufeff￾￿]")
+# What is no character of a text, and what nobody sees of one: spaces of no width, signs that turn the reading direction, tags. A joiner
+# is kept between letters of scripts and signs that are shaped by it.
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f\u180e\u200b\u202a-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
+    r"|(?<![\u0590-\u1cff\u200c\u200d\ufb1d-\ufeff\ufe0f\U0001f000-\U0001ffff])[\u200c\u200d]+"
+)
 
 
 class Writer:
@@ -78,7 +83,7 @@ class Writer:
 
     def document(self) -> Document:
         text = "".join(self._text)
-        return Document(self.title, text, tuple(self._blocks), self.pages, language(text[:20_000]), self.tables,
+        return Document(" ".join(clean(self.title).split()), text, tuple(self._blocks), self.pages, language(text[:20_000]), self.tables,
                         dict(self.notes))  # fmt: skip
 
     def _append(

@@ -9,7 +9,9 @@ from pathlib import Path
 from ingest.settings import Settings
 from serve.services import chroma
 from tests import conftest
+from tests.echo import MODEL
 
+READS_BOTH = "Qwen2.5-1.5B-Instruct"
 PROFILE = "title: Bench\ndescription: Figures.\nlanguages: [en]\n"
 
 
@@ -26,6 +28,18 @@ def make_home(folder: Path, name: str = "bench", profile: str = PROFILE) -> Sett
     file.write_text(profile)
     (folder / "models").symlink_to(models())
     return Settings(home=folder, chroma_url="")
+
+
+def make_bilingual_home(folder: Path) -> Settings:
+    """One without a corpus, on a machine whose base is asked in Chinese too: the small model stands there under a larger one's name."""
+    (folder / "models").mkdir(parents=True)
+    for model in models().iterdir():
+        (folder / "models" / model.name).symlink_to(model)
+    (folder / "models" / READS_BOTH).symlink_to(models() / MODEL)
+    (port,) = conftest.free_ports(1)
+    settings = Settings(home=folder, chroma_url="", tier="gpu-8gb", vllm_port=port)
+    settings.run.mkdir()
+    return settings
 
 
 @contextmanager
