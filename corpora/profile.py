@@ -42,6 +42,7 @@ class ServeSection(Section):
     mode: Literal["auto", "model", "extractive"] = "auto"  # extractive: always quote, never generate
     refuse_below: float = Field(0.25, ge=0, le=1)  # evidence under this is no evidence; higher refuses more
     max_tokens: int = Field(160, ge=16, le=4096)  # longest answer
+    thinking_tokens: int = Field(1024, ge=0, le=16384)  # longest thinking of a reasoning model before it; more takes longer
     examples: list[str] = []  # questions that the page offers to begin with
 
 

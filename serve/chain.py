@@ -4,9 +4,10 @@
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain as joined
 from uuid import uuid4
 
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
@@ -27,6 +28,7 @@ from serve.prompt import REFUSAL, Prompt, render_prompt
 from serve.retriever import CorpusRetriever
 from serve.schema import Answer, Author, Citation, Mode, Support, Trace
 from serve.sentences import complete_sentences
+from serve.thinking import KEPT, Thought, thinking_budget
 from serve.tiers import Tier, pick_tier
 from serve.tokenizer import counter
 
@@ -46,19 +48,21 @@ class Turn:
     weigh: Callable[[str], float] = lambda token: 1.0
     evidence: float = 0.0
     prompt: Prompt | None = None
+    thinking: str = ""
     raw: str = ""
     timings: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What the chain puts out: checked text as it comes, and with the last piece the trace. Pieces add up."""
+    """What the chain puts out: thinking and checked text as they come, and with the last piece the trace. Pieces add up."""
 
     text: str = ""
     trace: Trace | None = None
+    thinking: str = ""  # a reasoning model's, apart from the text
 
     def __add__(self, other: "Piece") -> "Piece":
-        return Piece(self.text + other.text, other.trace or self.trace)
+        return Piece(self.text + other.text, other.trace or self.trace, self.thinking + other.thinking)
 
 
 class Assistant:
@@ -86,9 +90,11 @@ class Assistant:
         return trace
 
     def stream(self, question: str, history: Sequence[dict[str, str]] = (), adapter: str | None = None, mode: Mode | None = None,
-               max_tokens: int | None = None) -> Iterator[str | Trace]:  # fmt: skip
-        """Pieces of text, each after its check, and at the end the trace."""
+               max_tokens: int | None = None) -> Iterator[str | Thought | Trace]:  # fmt: skip
+        """A reasoning model's thoughts, pieces of text, each after its check, and at the end the trace."""
         for piece in self.chain.stream(Turn(question, history, adapter, mode, max_tokens)):
+            if piece.thinking:
+                yield Thought(piece.thinking)
             if piece.text:
                 yield piece.text
             if piece.trace:
@@ -153,17 +159,14 @@ class Assistant:
     def _generate(self, turn: Turn, prompt: Prompt) -> Iterator[Piece]:
         name = self._model(turn)
         length = turn.max_tokens or self.profile.serve.max_tokens
+        thinking = thinking_budget(self.profile, self.tier, self.settings.models / self.tier.base.id)
         said: list[str] = []
         tried: set[str] = set()
         citations: list[Citation] = []
 
-        def words() -> Iterator[str]:
-            for piece in generate(self.engine.url, name, prompt.messages, length):
-                turn.raw += piece
-                yield piece
-
         try:
-            for sentence in complete_sentences(words()):
+            words = yield from self._think(turn, generate(self.engine.url, name, prompt.messages, length, thinking))
+            for sentence in complete_sentences(words):
                 if sentence.strip().startswith(REFUSAL[turn.lang].rstrip(".。")) and not said:
                     yield self._refusal(turn, "model", name)
                     return
@@ -188,7 +191,22 @@ class Assistant:
         if said:
             yield self._end(turn, "model", name, citations)
         else:
-            yield from self._quote(turn, "unchecked")
+            yield from self._quote(turn, "thought" if turn.thinking and not turn.raw.strip() else "unchecked")
+
+    def _think(self, turn: Turn, said: Iterator[str | Thought]) -> Generator[Piece, None, Iterator[str]]:
+        """Let the thinking out as it comes; what is returned are the words that follow it."""
+        for piece in said:
+            if isinstance(piece, str):
+                return self._words(turn, joined([piece], said))
+            turn.thinking += piece.text
+            yield Piece(thinking=piece.text)
+        return iter(())
+
+    def _words(self, turn: Turn, said: Iterator[str | Thought]) -> Iterator[str]:
+        for piece in said:
+            if isinstance(piece, str):
+                turn.raw += piece
+                yield piece
 
     def _quote(self, turn: Turn, why: str) -> Iterator[Piece]:
         found = extract(turn.standalone, turn.hits, turn.weigh)
@@ -244,7 +262,8 @@ class Assistant:
         return Piece(trace=Trace(
             id=uuid4().hex, corpus=self.profile.name, question=turn.question, standalone=turn.standalone,
             hits=[{**h.to_json(), "context": h.chunk.context} for h in turn.hits],
-            prompt=turn.prompt.messages if turn.prompt and (model or turn.raw) else [], raw=turn.raw, answer=answer,
+            prompt=turn.prompt.messages if turn.prompt and (model or turn.raw or turn.thinking) else [],
+            thinking=turn.thinking[:KEPT], raw=turn.raw, answer=answer,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         ))  # fmt: skip
 

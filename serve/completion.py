@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from corpora import UserError
 from serve.schema import Trace
+from serve.thinking import without_thinking
 
 MAX_QUESTION = 8000
 MAX_TURNS = 200
@@ -47,13 +48,13 @@ class ChatRequest(BaseModel):
 
     @property
     def history(self) -> list[dict[str, str]]:
-        """The turns of user and assistant before the question; the assistant's rules are its own, not the client's."""
+        """The turns of user and assistant before the question; the assistant's rules are its own, not the client's.
+
+        What the assistant thought is no part of what it said.
+        """
         last = max((i for i, m in enumerate(self.messages) if m.role == "user"), default=0)
-        return [
-            {"role": m.role, "content": m.text}
-            for m in self.messages[:last]
-            if m.role in ("user", "assistant") and m.text
-        ]
+        said = [(m.role, without_thinking(m.text) if m.role == "assistant" else m.text) for m in self.messages[:last]]
+        return [{"role": role, "content": text} for role, text in said if role in ("user", "assistant") and text]
 
 
 def read_chat(data: dict[str, Any]) -> ChatRequest:
@@ -86,6 +87,8 @@ class Completion:
 
     def whole(self, trace: Trace) -> dict[str, Any]:
         message = {"role": "assistant", "content": trace.answer.answer, "refusal": None}
+        if trace.thinking:
+            message["reasoning_content"] = trace.thinking
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
         return {"id": self.id, "object": "chat.completion", "created": self.created, "model": self.model,
                 "choices": [choice], **beside(trace)}  # fmt: skip

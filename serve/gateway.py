@@ -21,6 +21,7 @@ from serve.engine import Engine
 from serve.journal import Journal
 from serve.refusal import Busy
 from serve.schema import Trace
+from serve.thinking import Thought
 from serve.tiers import pick_tier
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 ASKED_AT_ONCE = 16  # questions being answered; more wait their turn
 WAITING = 64  # and more than these are sent away
+Told = str | Thought | Trace
 log = logging.getLogger(__name__)
 
 
@@ -118,7 +120,7 @@ class Gateway:
         })  # fmt: skip
 
     async def ask(self, corpus: str, question: str, history: Sequence[dict[str, str]], max_tokens: int | None,
-                  key: str) -> AsyncGenerator[str | Trace, None]:  # fmt: skip
+                  key: str) -> AsyncGenerator[Told, None]:  # fmt: skip
         """Checked pieces of the answer as they come, then its trace, which is on record by then.
 
         The chain blocks, so it runs in a thread of its own from first to last; leaving the loop early stops it.
@@ -126,17 +128,17 @@ class Gateway:
         if self._asked >= ASKED_AT_ONCE + WAITING:
             raise Busy
         loop = asyncio.get_running_loop()
-        told: asyncio.Queue[str | Trace | Exception] = asyncio.Queue()
+        told: asyncio.Queue[Told | Exception] = asyncio.Queue()
         left = threading.Event()
 
-        def tell(item: str | Trace | Exception) -> None:
+        def tell(item: Told | Exception) -> None:
             if not left.is_set():
                 loop.call_soon_threadsafe(told.put_nowait, item)
 
         self._asked += 1
         try:
             self._threads.submit(self._answer, corpus, question, history, max_tokens, key, left, tell)
-            item: str | Trace | Exception = ""
+            item: Told | Exception = ""
             while not isinstance(item, Trace):
                 item = await told.get()
                 if isinstance(item, Exception):
@@ -147,14 +149,14 @@ class Gateway:
             self._asked -= 1
 
     def _answer(self, corpus: str, question: str, history: Sequence[dict[str, str]], max_tokens: int | None, key: str,
-                left: threading.Event, tell: Callable[[str | Trace | Exception], None]) -> None:  # fmt: skip
+                left: threading.Event, tell: Callable[[Told | Exception], None]) -> None:  # fmt: skip
         if left.is_set():
             return
         try:
             assistant = self.assistant(corpus)
             longest = assistant.profile.serve.max_tokens  # more would leave the passages no room in the prompt
             asked = assistant.stream(question, history, max_tokens=min(max_tokens or longest, longest))
-            with closing(cast("Generator[str | Trace, None, None]", asked)) as pieces:
+            with closing(cast("Generator[Told, None, None]", asked)) as pieces:
                 for piece in pieces:
                     if left.is_set():
                         return

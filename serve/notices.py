@@ -17,6 +17,10 @@ NOTICES = {
         "en": "The language model's answer did not stand up to the citation check, so this is quoted from the documents, word for word.",
         "zh": "语言模型的回答没有通过引文核对，以下逐字引自文件。",
     },
+    "thought": {
+        "en": "The language model spent all its thinking without coming to an answer, so this is quoted from the documents, word for word.",
+        "zh": "语言模型用完了思考额度，仍没有给出回答，以下逐字引自文件。",
+    },
     "long": {
         "en": "No passage fits beside this question in the model's prompt, so this is quoted from the documents, word for word.",
         "zh": "问题太长，提示中放不下任何段落，以下逐字引自文件。",

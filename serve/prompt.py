@@ -19,7 +19,7 @@ RULES = {
 }
 REFUSAL = {"en": "The documents do not answer this question.", "zh": "文件中没有回答这个问题的内容。"}
 ASK = {"en": "Passages:\n\n{passages}\n\nQuestion: {question}", "zh": "段落：\n\n{passages}\n\n问题：{question}"}
-SPECIAL = re.compile(r"<\|[^|>\n]{1,40}\|>|</?s>|\[/?INST\]|</?(?:think|tool_call)>", re.I)
+SPECIAL = re.compile(r"<[|｜][^|｜>\n]{1,40}[|｜]>|</?s>|\[/?INST\]|</?(?:think|tool_call)>", re.I)
 Count = Callable[[str], int]
 
 

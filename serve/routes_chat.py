@@ -18,10 +18,11 @@ from serve.completion import MAX_QUESTION, ChatRequest, Completion, event, read_
 from serve.gateway import Gateway, Key, Shared
 from serve.refusal import reason, refusal_body
 from serve.schema import Feedback, Trace
+from serve.thinking import Thought
 
 router = APIRouter(prefix="/v1")
 T = TypeVar("T")
-Pieces = AsyncGenerator[str | Trace, None]
+Pieces = AsyncGenerator[str | Thought | Trace, None]
 log = logging.getLogger(__name__)
 STREAM_HEADERS = {"X-Accel-Buffering": "no"}  # proxies pass each piece on at once
 
@@ -98,6 +99,8 @@ async def _stream(pieces: Pieces, completion: Completion) -> AsyncIterator[str]:
             async for piece in pieces:
                 if isinstance(piece, Trace):
                     yield event(completion.chunk({}, piece))
+                elif isinstance(piece, Thought):
+                    yield event(completion.chunk({"reasoning_content": piece.text}))
                 else:
                     yield event(completion.chunk({"content": piece}))
     except Exception as error:  # too late for a status: the refusal goes where the answer would have gone

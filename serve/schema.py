@@ -45,6 +45,7 @@ class Trace(BaseModel):
     standalone: str  # the question as searched
     hits: list[dict[str, Any]]  # Hit.to_json() with text and context
     prompt: list[dict[str, str]]  # messages as rendered; empty where no model was asked
+    thinking: str = ""  # a reasoning model's, its beginning; no part of the answer
     raw: str  # the model's own words, before any check
     answer: Answer
     created: str
