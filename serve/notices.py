@@ -29,6 +29,22 @@ NOTICES = {
         "en": "The language model stopped in the middle; what stands here was checked.",
         "zh": "语言模型中途停止；以上内容均已核对。",
     },
+    "chosen": {
+        "en": "Chosen by the language model, not quoted.",
+        "zh": "由语言模型选定，并非引文。",
+    },
+    "judged": {
+        "en": "What is true or false here is the language model's judgement, not quoted.",
+        "zh": "其中的真假由语言模型判断，并非引文。",
+    },
+    "refused-malformed": {
+        "en": "The language model did not write an answer of the form that was asked for.",
+        "zh": "语言模型没有写出所要求格式的回答。",
+    },
+    "refused-value": {
+        "en": "A value in the language model's answer did not stand up to the citation check.",
+        "zh": "语言模型的回答中有一个值没有通过引文核对。",
+    },
     "refused-silent": {
         "en": "Too little in the documents bears on the question.",
         "zh": "文件中与这个问题有关的内容太少。",

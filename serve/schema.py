@@ -22,6 +22,7 @@ class Citation(BaseModel):
     quote: str
     support: Support
     by: Author  # the model wrote the marker, or it was attached after a passed check
+    path: str = ""  # of an answer in JSON: the JSON pointer of the value that stands on it
 
 
 class Answer(BaseModel):

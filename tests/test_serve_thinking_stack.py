@@ -1,8 +1,6 @@
 """A reasoning model on the real vLLM: its words are noise, and not one of its thoughts comes out as an answer."""
 
 import json
-import subprocess
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,10 +10,8 @@ from fastapi.testclient import TestClient
 
 from ingest.settings import Settings
 from serve.api import create_app
-from serve.engine import command
 from serve.journal import Journal
-from serve.tiers import pick_tier
-from tests.conftest import free_ports
+from tests.conftest import free_ports, running_vllm
 from tests.thinker import thinkers_home
 from tune.base import load_tokenizer
 from tune.labels import encode
@@ -32,26 +28,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="module")
 def vllm(settings: Settings) -> Iterator[str]:
-    """vLLM as `serve up` starts it, with the reasoning model."""
-    argv, env = command(pick_tier(settings), settings, {})
-    settings.run.mkdir(exist_ok=True)
-    log = settings.run / "vllm.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(argv, env={**env, "VLLM_CPU_KVCACHE_SPACE": "1"}, stdout=out, stderr=out)
-    url = f"http://127.0.0.1:{settings.vllm_port}"
-    try:
-        while process.poll() is None:
-            try:
-                httpx.get(f"{url}/health", timeout=2).raise_for_status()
-                break
-            except httpx.HTTPError:
-                time.sleep(0.5)
-        assert process.poll() is None, log.read_text(errors="replace")[-3000:]
-        (settings.run / "vllm.url").write_text(url)
+    with running_vllm(settings) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def test_the_real_server_sends_thinking_apart_and_the_gateway_too(settings: Settings, vllm: str) -> None:
@@ -74,6 +52,16 @@ def test_the_real_server_sends_thinking_apart_and_the_gateway_too(settings: Sett
     message = whole["choices"][0]["message"]
     assert message["content"] == answer and message["reasoning_content"] == thinking
     assert raw["choices"][0]["message"]["content"] is None and raw["choices"][0]["message"]["reasoning"], "passed on as it is"
+
+
+def test_a_form_begins_where_the_thinking_ends(settings: Settings, vllm: str) -> None:
+    journal = Journal(settings.root)
+    labels = ["fan motor overload", "low oil level"]
+    body = {"model": "maintenance", "messages": [{"role": "user", "content": QUESTION}], "structured_outputs": {"choice": labels}}
+    headers = {"Authorization": f"Bearer {journal.local_key()}"}
+    with TestClient(create_app(settings), base_url="http://127.0.0.1", headers=headers) as client:
+        message = client.post("/v1/chat/completions", json=body).json()["choices"][0]["message"]
+    assert message["content"] in labels and message["reasoning_content"].strip() not in ("", *labels)
 
 
 def test_training_sees_the_tokens_that_the_real_server_asks_with(settings: Settings, vllm: str) -> None:

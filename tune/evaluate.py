@@ -168,10 +168,11 @@ def _closed_book(assistant: Assistant, gold: Gold, model: str) -> tuple[dict[str
     refusal = REFUSAL[language(question)]
     rules = CLOSED_BOOK[language(question)].format(refusal=refusal)
     messages = [{"role": "system", "content": rules}, {"role": "user", "content": question}]
+    serve = assistant.profile.serve
     thinking = thinking_budget(assistant.profile, assistant.tier, assistant.settings.models / assistant.tier.base.id)
     said = ""
     try:
-        for piece in generate(assistant.engine.url, model, messages, assistant.profile.serve.max_tokens, thinking):
+        for piece in generate(assistant.engine.url, model, messages, serve.max_tokens, thinking, serve.sampling):
             said += piece if isinstance(piece, str) else ""
     except CutShort:
         pass  # half an answer is measured as it is
