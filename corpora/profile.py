@@ -34,6 +34,16 @@ class IngestSection(Section):
     dense_weight: float | None = Field(None, ge=0, le=1)  # 0 trusts words alone, 1 meaning alone; left out: as `ingest fit` found
 
 
+class SamplingSection(Section):
+    """How the model picks its words. What is left out is as the model's own files say."""
+
+    temperature: float = Field(0.0, ge=0, le=2)  # 0: always the likeliest, so that one question has one answer
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=1, le=1000)
+    repetition_penalty: float | None = Field(None, ge=1, le=2)  # figures repeat too: a high one spoils them
+    seed: int | None = Field(None, ge=0, lt=2**31)
+
+
 class ServeSection(Section):
     """How this assistant answers."""
 
@@ -42,6 +52,8 @@ class ServeSection(Section):
     mode: Literal["auto", "model", "extractive"] = "auto"  # extractive: always quote, never generate
     refuse_below: float | None = Field(None, ge=0, le=1)  # less evidence is none: higher refuses more; left out: .4, in Chinese .15
     max_tokens: int = Field(160, ge=16, le=4096)  # longest answer
+    thinking_tokens: int = Field(1024, ge=0, le=16384)  # longest thinking of a reasoning model before it; more takes longer
+    sampling: SamplingSection = SamplingSection()
     examples: list[str] = []  # questions that the page offers to begin with
 
 

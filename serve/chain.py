@@ -4,9 +4,11 @@
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain as joined
+from typing import TypedDict, Unpack
 from uuid import uuid4
 
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
@@ -16,20 +18,34 @@ from ingest.language import language
 from ingest.schema import Hit
 from ingest.search import MAX_QUERY, Searcher
 from ingest.settings import Settings
-from serve.cite import Span, cited, inert
+from serve.cite import Span, citation, cited, inert
 from serve.engine import Engine
 from serve.evidence import about, enough, evidence, strays, term_weights
 from serve.extract import extract
 from serve.followup import standalone
-from serve.generate import CutShort, ModelGone, generate
+from serve.form import Form
+from serve.generate import CutShort, ModelGone, NotTaken, generate
 from serve.instructions import without_instructions
 from serve.notices import NOTICES
 from serve.prompt import REFUSAL, Prompt, render_prompt
 from serve.retriever import CorpusRetriever
 from serve.schema import Answer, Author, Citation, Mode, Support, Trace
 from serve.sentences import complete_sentences
+from serve.structured import NoModel, Unsupported, check_form
+from serve.thinking import KEPT, Thought, thinking_budget
 from serve.tiers import Tier, pick_tier
 from serve.tokenizer import counter
+
+
+class How(TypedDict, total=False):
+    """How a question is to be answered; what is left out is as `Turn` says."""
+
+    adapter: str | None
+    mode: Mode | None
+    max_tokens: int | None
+    documents: Sequence[str]
+    form: Form | None
+    stop: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -42,25 +58,29 @@ class Turn:
     mode: Mode | None = None  # None: what the profile and the machine say
     max_tokens: int | None = None
     documents: Sequence[str] = ()  # those to be searched, by name, version or path; all where there are none
+    form: Form | None = None  # None: prose
+    stop: tuple[str, ...] = ()
     lang: str = "en"
     standalone: str = ""
     hits: list[Hit] = field(default_factory=list)
     weigh: Callable[[str], float] = lambda token: 1.0
     evidence: float = 0.0
     prompt: Prompt | None = None
+    thinking: str = ""
     raw: str = ""
     timings: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What the chain puts out: checked text as it comes, and with the last piece the trace. Pieces add up."""
+    """What the chain puts out: thinking and checked text as they come, and with the last piece the trace. Pieces add up."""
 
     text: str = ""
     trace: Trace | None = None
+    thinking: str = ""  # a reasoning model's, apart from the text
 
     def __add__(self, other: "Piece") -> "Piece":
-        return Piece(self.text + other.text, other.trace or self.trace)
+        return Piece(self.text + other.text, other.trace or self.trace, self.thinking + other.thinking)
 
 
 class Assistant:
@@ -80,17 +100,17 @@ class Assistant:
             | RunnableGenerator(self._answers, self._async_answers)
         )
 
-    def ask(self, question: str, history: Sequence[dict[str, str]] = (), adapter: str | None = None, mode: Mode | None = None,
-            max_tokens: int | None = None, documents: Sequence[str] = ()) -> Trace:  # fmt: skip
+    def ask(self, question: str, history: Sequence[dict[str, str]] = (), **how: Unpack[How]) -> Trace:
         """Answer `question`; the trace holds the answer and all that it came from. Raises `UserError` for a bad question."""
-        trace = self.chain.invoke(Turn(question, history, adapter, mode, max_tokens, documents)).trace
+        trace = self.chain.invoke(Turn(question, history, **how)).trace
         assert trace is not None
         return trace
 
-    def stream(self, question: str, history: Sequence[dict[str, str]] = (), adapter: str | None = None, mode: Mode | None = None,
-               max_tokens: int | None = None, documents: Sequence[str] = ()) -> Iterator[str | Trace]:  # fmt: skip
-        """Pieces of text, each after its check, and at the end the trace."""
-        for piece in self.chain.stream(Turn(question, history, adapter, mode, max_tokens, documents)):
+    def stream(self, question: str, history: Sequence[dict[str, str]] = (), **how: Unpack[How]) -> Iterator[str | Thought | Trace]:
+        """A reasoning model's thoughts, pieces of text, each after its check, and at the end the trace."""
+        for piece in self.chain.stream(Turn(question, history, **how)):
+            if piece.thinking:
+                yield Thought(piece.thinking)
             if piece.text:
                 yield piece.text
             if piece.trace:
@@ -134,7 +154,10 @@ class Assistant:
             length = turn.max_tokens or self.profile.serve.max_tokens
             count = counter(self.settings.models / self.tier.base.id)
             kept = turn.hits[: self.profile.serve.keep]
-            turn.prompt = render_prompt(self.profile, turn.standalone, kept, count, self.tier.prompt_budget - length)
+            form = turn.form.instruction(turn.lang) if turn.form else ""
+            budget = self.tier.prompt_budget - length - count(form)
+            turn.prompt = render_prompt(self.profile, turn.standalone, kept, count, budget)
+            turn.prompt.messages[0]["content"] += f" {form}" if form else ""
         return turn
 
     def reads(self, lang: str) -> bool:
@@ -144,6 +167,8 @@ class Assistant:
         """Refuse, generate or quote; every sentence leaves after its check."""
         if turn.evidence < enough(self.profile, turn.lang):
             yield self._refusal(turn, "silent")
+        elif turn.form:
+            yield from self._fill(turn, turn.form)
         elif turn.prompt is None or not turn.prompt.hits:
             why = "asked" if turn.mode == "extractive" else "unread" if not self.reads(turn.lang) else "long"
             yield from self._quote(turn, why)
@@ -154,18 +179,13 @@ class Assistant:
 
     def _generate(self, turn: Turn, prompt: Prompt) -> Iterator[Piece]:
         name = self._model(turn)
-        length = turn.max_tokens or self.profile.serve.max_tokens
         said: list[str] = []
         tried: set[str] = set()
         citations: list[Citation] = []
 
-        def words() -> Iterator[str]:
-            for piece in generate(self.engine.url, name, prompt.messages, length):
-                turn.raw += piece
-                yield piece
-
         try:
-            for sentence in complete_sentences(words()):
+            words = yield from self._think(turn, self._said(turn, prompt, name))
+            for sentence in complete_sentences(words):
                 if sentence.strip().startswith(REFUSAL[turn.lang].rstrip(".。")) and not said:
                     yield self._refusal(turn, "model", name)
                     return
@@ -190,7 +210,49 @@ class Assistant:
         if said:
             yield self._end(turn, "model", name, citations)
         else:
-            yield from self._quote(turn, "unchecked")
+            yield from self._quote(turn, "thought" if turn.thinking and not turn.raw.strip() else "unchecked")
+
+    def _fill(self, turn: Turn, form: Form) -> Iterator[Piece]:
+        """The answer in its form, whole after the check of each value, or refused; `NoModel` where no model can give one."""
+        if turn.prompt is None or not turn.prompt.hits or not self.engine.up():
+            raise NoModel("No language model can answer this in the form that was asked for.", "Ask without a form, or see: make up")
+        name = self._model(turn)
+        try:
+            words = yield from self._think(turn, self._said(turn, turn.prompt, name))
+            filled = check_form("".join(words), form, turn.standalone, turn.prompt.hits, turn.weigh)
+        except (CutShort, Unsupported) as error:
+            yield self._refusal(turn, error.why if isinstance(error, Unsupported) else "malformed", name)
+        except NotTaken as error:
+            raise UserError(f"vLLM does not take this form: {error}.", "Simplify the schema.") from None
+        except ModelGone:
+            raise NoModel("The language model stopped before its answer was whole.", "Ask again in a minute.") from None
+        else:
+            self._timed(turn, "model")
+            yield Piece(filled.text)
+            yield self._end(turn, "model", name, filled.citations, NOTICES[filled.notice][turn.lang] if filled.notice else "")
+
+    def _said(self, turn: Turn, prompt: Prompt, name: str) -> Iterator[str | Thought]:
+        """What the model says to the prompt, as the profile and the question want it said."""
+        serve = self.profile.serve
+        thinking = thinking_budget(self.profile, self.tier, self.settings.models / self.tier.base.id)
+        constraint = turn.form.constraint if turn.form else None
+        length = turn.max_tokens or serve.max_tokens
+        return generate(self.engine.url, name, prompt.messages, length, thinking, serve.sampling, turn.stop, constraint)
+
+    def _think(self, turn: Turn, said: Iterator[str | Thought]) -> Generator[Piece, None, Iterator[str]]:
+        """Let the thinking out as it comes; what is returned are the words that follow it."""
+        for piece in said:
+            if isinstance(piece, str):
+                return self._words(turn, joined([piece], said))
+            turn.thinking += piece.text
+            yield Piece(thinking=piece.text)
+        return iter(())
+
+    def _words(self, turn: Turn, said: Iterator[str | Thought]) -> Iterator[str]:
+        for piece in said:
+            if isinstance(piece, str):
+                turn.raw += piece
+                yield piece
 
     def _quote(self, turn: Turn, why: str) -> Iterator[Piece]:
         found = extract(turn.standalone, turn.hits)
@@ -211,12 +273,11 @@ class Assistant:
         """Append citations for `found` and return their markers; one place keeps one number."""
         marks = ""
         for span, support, by in found:
-            chunk = span.hit.chunk
-            start, end = chunk.start + span.start, chunk.start + span.end
-            same = next((c for c in citations if (c.version, c.start, c.end) == (chunk.version, start, end)), None)
+            new = citation(len(citations) + 1, span, support, by)
+            place = (new.version, new.start, new.end)
+            same = next((c for c in citations if (c.version, c.start, c.end) == place), None)
             if same is None:
-                same = Citation(marker=len(citations) + 1, chunk_id=chunk.id, document=span.hit.document, version=chunk.version,
-                                page=chunk.page, start=start, end=end, quote=span.text, support=support, by=by)  # fmt: skip
+                same = new
                 citations.append(same)
             marks += f" [{same.marker}]" if f"[{same.marker}]" not in marks else ""
         return marks
@@ -246,7 +307,8 @@ class Assistant:
         return Piece(trace=Trace(
             id=uuid4().hex, corpus=self.profile.name, question=turn.question, standalone=turn.standalone,
             hits=[{**h.to_json(), "context": h.chunk.context} for h in turn.hits],
-            prompt=turn.prompt.messages if turn.prompt and (model or turn.raw) else [], raw=turn.raw, answer=answer,
+            prompt=turn.prompt.messages if turn.prompt and (model or turn.raw or turn.thinking) else [],
+            thinking=turn.thinking[:KEPT], raw=turn.raw, answer=answer,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         ))  # fmt: skip
 

@@ -149,7 +149,8 @@ def _smoke(engine: Engine, name: str) -> None:
     }
     try:
         answer = loopback().post(f"{engine.url}/v1/chat/completions", json=body, timeout=120).raise_for_status().json()
-        text = answer["choices"][0]["message"]["content"] or ""
+        said = answer["choices"][0]["message"]
+        text = said["content"] or said.get("reasoning") or ""  # a reasoning model does not come to its answer in so few
     except (httpx.HTTPError, ValueError, KeyError, IndexError) as error:
         raise UserError(f"{name} was loaded but does not generate ({error}); the champion stays as it was.",
                         "See vLLM's log: run/vllm.log in LECTERN_HOME") from None  # fmt: skip

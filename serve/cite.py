@@ -11,7 +11,7 @@ from ingest.schema import Hit
 from ingest.sentences import sentences, strip_span
 from ingest.tokens import chinese_number, fold, is_cjk, tokens
 from serve.check import Verdict, check
-from serve.schema import Author, Support
+from serve.schema import Author, Citation, Support
 
 MARKER = re.compile(r"\s*[\[【]\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]】]")
 # A source in words of the model's own: only a number can be checked.
@@ -48,6 +48,14 @@ class Span:
     @property
     def text(self) -> str:
         return self.hit.chunk.text[self.start : self.end]
+
+
+def citation(marker: int, span: Span, support: Support, by: Author, path: str = "") -> Citation:
+    """The citation of a span, its offsets counted in the document."""
+    chunk = span.hit.chunk
+    start, end = chunk.start + span.start, chunk.start + span.end
+    return Citation(marker=marker, chunk_id=chunk.id, document=span.hit.document, version=chunk.version, page=chunk.page,
+                    start=start, end=end, quote=span.text, support=support, by=by, path=path)  # fmt: skip
 
 
 def numbers(text: str) -> set[str]:

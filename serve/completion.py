@@ -3,12 +3,14 @@
 import json
 import secrets
 import time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from corpora import UserError
+from serve.form import Form, ResponseFormat, Stop, StructuredOutputs, asked_form
 from serve.schema import Trace
+from serve.thinking import without_thinking
 
 MAX_QUESTION = 8000
 MAX_TURNS = 200
@@ -39,6 +41,23 @@ class ChatRequest(BaseModel):
     max_tokens: int | None = Field(None, ge=1)  # the profile's own limit stands where this is higher
     max_completion_tokens: int | None = Field(None, ge=1)
     n: Literal[1] | None = None
+    response_format: ResponseFormat | None = None
+    structured_outputs: StructuredOutputs | None = None  # vLLM's
+    stop: Stop | Annotated[list[Stop], Field(max_length=4)] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.structured_outputs and self.response_format and self.response_format.type != "text":
+            raise ValueError("response_format and structured_outputs are two forms for one answer")
+        return self
+
+    @property
+    def form(self) -> Form | None:
+        return asked_form(self.response_format, self.structured_outputs)
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
 
     @property
     def question(self) -> str:
@@ -47,13 +66,13 @@ class ChatRequest(BaseModel):
 
     @property
     def history(self) -> list[dict[str, str]]:
-        """The turns of user and assistant before the question; the assistant's rules are its own, not the client's."""
+        """The turns of user and assistant before the question; the assistant's rules are its own, not the client's.
+
+        What the assistant thought is no part of what it said.
+        """
         last = max((i for i, m in enumerate(self.messages) if m.role == "user"), default=0)
-        return [
-            {"role": m.role, "content": m.text}
-            for m in self.messages[:last]
-            if m.role in ("user", "assistant") and m.text
-        ]
+        said = [(m.role, without_thinking(m.text) if m.role == "assistant" else m.text) for m in self.messages[:last]]
+        return [{"role": role, "content": text} for role, text in said if role in ("user", "assistant") and text]
 
 
 def read_chat(data: dict[str, Any]) -> ChatRequest:
@@ -68,14 +87,19 @@ def read_chat(data: dict[str, Any]) -> ChatRequest:
 def mistakes(errors: Any) -> str:
     """Every mistake of a request in one line, without the values sent."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in e['loc'] if part != 'body') or 'body'}: {e['msg']}" for e in errors
+        f"{'.'.join(str(part) for part in e['loc'] if part != 'body') or 'body'}: {e['msg'].removeprefix('Value error, ')}"
+        for e in errors
     )[:600]
 
 
 class Completion:
-    """One answer on its way out: `chunk` for a stream, `whole` otherwise."""
+    """One answer on its way out: `chunk` for a stream, `whole` otherwise.
 
-    def __init__(self, model: str) -> None:
+    Where a form was asked for, a refusal is no answer in it: it stands in OpenAI's `refusal`, and `content` is null.
+    """
+
+    def __init__(self, model: str, has_form: bool = False) -> None:
+        self.has_form = has_form
         self.id, self.created, self.model = f"chatcmpl-{secrets.token_hex(12)}", int(time.time()), model
 
     def chunk(self, delta: dict[str, str], trace: Trace | None = None) -> dict[str, Any]:
@@ -86,6 +110,10 @@ class Completion:
 
     def whole(self, trace: Trace) -> dict[str, Any]:
         message = {"role": "assistant", "content": trace.answer.answer, "refusal": None}
+        if self.has_form and trace.answer.refused:
+            message |= {"content": None, "refusal": trace.answer.answer}
+        if trace.thinking:
+            message["reasoning_content"] = trace.thinking
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
         return {"id": self.id, "object": "chat.completion", "created": self.created, "model": self.model,
                 "choices": [choice], **beside(trace)}  # fmt: skip

@@ -10,6 +10,7 @@ import httpx
 
 from corpora import UserError, load_profile, profile_names
 from ingest.settings import Settings
+from serve.thinking import reasoning_parser
 from serve.tiers import Tier
 
 LOADED_AT_ONCE = 4  # adapters in one batch; each more costs memory, others wait their turn
@@ -47,6 +48,8 @@ def command(tier: Tier, settings: Settings, adapters: Mapping[str, Path]) -> tup
     else:
         argv += ["--enforce-eager"]  # compiling costs a minute at start and gained nothing when measured
         env.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")  # GB
+    if parser := reasoning_parser(settings.models / tier.base.id):
+        argv += ["--reasoning-parser", parser]
     if adapters:
         argv += ["--lora-modules", *(f"{name}={folder}" for name, folder in adapters.items())]
     return argv, env

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -21,6 +21,7 @@ from serve.engine import Engine
 from serve.journal import Journal
 from serve.refusal import Busy
 from serve.schema import Trace
+from serve.thinking import Thought
 from serve.tiers import pick_tier
 
 if TYPE_CHECKING:
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
 
     from ingest.search import Searcher
     from serve.chain import Assistant
+    from serve.form import Form
 
 ASKED_AT_ONCE = 16  # questions being answered; more wait their turn
 WAITING = 64  # and more than these are sent away
+Told = str | Thought | Trace
 log = logging.getLogger(__name__)
 
 
@@ -118,7 +121,7 @@ class Gateway:
         })  # fmt: skip
 
     async def ask(self, corpus: str, question: str, history: Sequence[dict[str, str]], max_tokens: int | None,
-                  key: str) -> AsyncGenerator[str | Trace, None]:  # fmt: skip
+                  key: str, form: "Form | None" = None, stop: tuple[str, ...] = ()) -> AsyncGenerator[Told, None]:  # fmt: skip
         """Checked pieces of the answer as they come, then its trace, which is on record by then.
 
         The chain blocks, so it runs in a thread of its own from first to last; leaving the loop early stops it.
@@ -126,17 +129,21 @@ class Gateway:
         if self._asked >= ASKED_AT_ONCE + WAITING:
             raise Busy
         loop = asyncio.get_running_loop()
-        told: asyncio.Queue[str | Trace | Exception] = asyncio.Queue()
+        told: asyncio.Queue[Told | Exception] = asyncio.Queue()
         left = threading.Event()
 
-        def tell(item: str | Trace | Exception) -> None:
+        def tell(item: Told | Exception) -> None:
             if not left.is_set():
                 loop.call_soon_threadsafe(told.put_nowait, item)
 
+        def answer(assistant: "Assistant") -> Iterator[Told]:
+            longest = assistant.profile.serve.max_tokens  # more would leave the passages no room in the prompt
+            return assistant.stream(question, history, max_tokens=min(max_tokens or longest, longest), form=form, stop=stop)
+
         self._asked += 1
         try:
-            self._threads.submit(self._answer, corpus, question, history, max_tokens, key, left, tell)
-            item: str | Trace | Exception = ""
+            self._threads.submit(self._answer, corpus, answer, key, left, tell)
+            item: Told | Exception = ""
             while not isinstance(item, Trace):
                 item = await told.get()
                 if isinstance(item, Exception):
@@ -146,15 +153,12 @@ class Gateway:
             left.set()
             self._asked -= 1
 
-    def _answer(self, corpus: str, question: str, history: Sequence[dict[str, str]], max_tokens: int | None, key: str,
-                left: threading.Event, tell: Callable[[str | Trace | Exception], None]) -> None:  # fmt: skip
+    def _answer(self, corpus: str, answer: "Callable[[Assistant], Iterator[Told]]", key: str, left: threading.Event,
+                tell: Callable[[Told | Exception], None]) -> None:  # fmt: skip
         if left.is_set():
             return
         try:
-            assistant = self.assistant(corpus)
-            longest = assistant.profile.serve.max_tokens  # more would leave the passages no room in the prompt
-            asked = assistant.stream(question, history, max_tokens=min(max_tokens or longest, longest))
-            with closing(cast("Generator[str | Trace, None, None]", asked)) as pieces:
+            with closing(cast("Generator[Told, None, None]", answer(self.assistant(corpus)))) as pieces:
                 for piece in pieces:
                     if left.is_set():
                         return

@@ -17,6 +17,10 @@ NOTICES = {
         "en": "The language model's answer did not stand up to the citation check, so this is quoted from the documents, word for word.",
         "zh": "语言模型的回答没有通过引文核对，以下逐字引自文件。",
     },
+    "thought": {
+        "en": "The language model spent all its thinking without coming to an answer, so this is quoted from the documents, word for word.",
+        "zh": "语言模型用完了思考额度，仍没有给出回答，以下逐字引自文件。",
+    },
     "long": {
         "en": "No passage fits beside this question in the model's prompt, so this is quoted from the documents, word for word.",
         "zh": "问题太长，提示中放不下任何段落，以下逐字引自文件。",
@@ -24,6 +28,22 @@ NOTICES = {
     "cut": {
         "en": "The language model stopped in the middle; what stands here was checked.",
         "zh": "语言模型中途停止；以上内容均已核对。",
+    },
+    "chosen": {
+        "en": "Chosen by the language model, not quoted.",
+        "zh": "由语言模型选定，并非引文。",
+    },
+    "judged": {
+        "en": "What is true or false here is the language model's judgement, not quoted.",
+        "zh": "其中的真假由语言模型判断，并非引文。",
+    },
+    "refused-malformed": {
+        "en": "The language model did not write an answer of the form that was asked for.",
+        "zh": "语言模型没有写出所要求格式的回答。",
+    },
+    "refused-value": {
+        "en": "A value in the language model's answer did not stand up to the citation check.",
+        "zh": "语言模型的回答中有一个值没有通过引文核对。",
     },
     "refused-silent": {
         "en": "Too little in the documents bears on the question.",

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 
 from corpora import UserError
 from ingest.console import disk_sentence
+from serve.structured import NoModel
 
 KINDS = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error", 500: "server_error",
          503: "service_unavailable_error", 507: "server_error"}  # fmt: skip
@@ -34,6 +35,8 @@ def refusal_body(status: int, sentence: str, next_step: str = "") -> dict[str, A
 
 def reason(error: Exception) -> tuple[int, str]:
     """Status and sentence for whatever went wrong; what nobody foresaw is logged with its trace."""
+    if isinstance(error, NoModel):
+        return 503, str(error)
     if isinstance(error, UserError):
         return 400, str(error)
     if isinstance(error, Busy):

@@ -18,10 +18,11 @@ from serve.completion import MAX_QUESTION, ChatRequest, Completion, event, read_
 from serve.gateway import Gateway, Key, Shared
 from serve.refusal import reason, refusal_body
 from serve.schema import Feedback, Trace
+from serve.thinking import Thought
 
 router = APIRouter(prefix="/v1")
 T = TypeVar("T")
-Pieces = AsyncGenerator[str | Trace, None]
+Pieces = AsyncGenerator[str | Thought | Trace, None]
 log = logging.getLogger(__name__)
 STREAM_HEADERS = {"X-Accel-Buffering": "no"}  # proxies pass each piece on at once
 
@@ -76,8 +77,8 @@ async def _answer(request: Request, asked: ChatRequest, shared: Gateway, key: st
         said = f"The question has {len(asked.question):,} characters; at most {MAX_QUESTION:,} are read."
         raise HTTPException(413, f"{said} Shorten it, or add the text as a document.")
     length = asked.max_completion_tokens or asked.max_tokens
-    pieces = shared.ask(asked.model, asked.question, asked.history, length, key)
-    completion = Completion(asked.model)
+    pieces = shared.ask(asked.model, asked.question, asked.history, length, key, asked.form, asked.stops)
+    completion = Completion(asked.model, asked.form is not None)
     if asked.stream:
         return StreamingResponse(_stream(pieces, completion), media_type="text/event-stream", headers=STREAM_HEADERS)
     return JSONResponse(completion.whole(await _unless_left(request, _trace(pieces))))
@@ -97,8 +98,13 @@ async def _stream(pieces: Pieces, completion: Completion) -> AsyncIterator[str]:
         async with aclosing(pieces):
             async for piece in pieces:
                 if isinstance(piece, Trace):
+                    if completion.has_form:  # whether it is an answer or a refusal is known only now
+                        name = "refusal" if piece.answer.refused else "content"
+                        yield event(completion.chunk({name: piece.answer.answer}))
                     yield event(completion.chunk({}, piece))
-                else:
+                elif isinstance(piece, Thought):
+                    yield event(completion.chunk({"reasoning_content": piece.text}))
+                elif not completion.has_form:
                     yield event(completion.chunk({"content": piece}))
     except Exception as error:  # too late for a status: the refusal goes where the answer would have gone
         yield event(refusal_body(*reason(error)))

@@ -22,6 +22,7 @@ class Citation(BaseModel):
     quote: str
     support: Support
     by: Author  # the model wrote the marker, or it was attached after a passed check
+    path: str = ""  # of an answer in JSON: the JSON pointer of the value that stands on it
 
 
 class Answer(BaseModel):
@@ -45,6 +46,7 @@ class Trace(BaseModel):
     standalone: str  # the question as searched
     hits: list[dict[str, Any]]  # Hit.to_json() with text and context
     prompt: list[dict[str, str]]  # messages as rendered; empty where no model was asked
+    thinking: str = ""  # a reasoning model's, its beginning; no part of the answer
     raw: str  # the model's own words, before any check
     answer: Answer
     created: str

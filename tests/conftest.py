@@ -10,9 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ import yaml
 
 from ingest.locks import lock
 from ingest.settings import Settings
+from serve.engine import Engine, command
+from serve.tiers import pick_tier
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".cache"
@@ -129,6 +132,26 @@ def bring_up(home: Path) -> Stack:
         subprocess.run([*SERVE, "down"], env=env, cwd=ROOT, timeout=120, check=False, capture_output=True)
         pytest.fail(f"serve up did not come up:\n{started.stdout}{started.stderr}{logs}", pytrace=False)
     return Stack(home, settings, (home / "local.key").read_text().strip(), env)
+
+
+@contextmanager
+def running_vllm(settings: Settings) -> Iterator[str]:
+    """vLLM alone, as `serve up` starts it for the base of `settings`; its address."""
+    argv, env = command(pick_tier(settings), settings, {})
+    settings.run.mkdir(exist_ok=True)
+    log = settings.run / "vllm.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(argv, env={**env, "VLLM_CPU_KVCACHE_SPACE": "1"}, stdout=out, stderr=out)
+    url = f"http://127.0.0.1:{settings.vllm_port}"
+    try:
+        while not Engine(settings).up():
+            assert process.poll() is None, log.read_text(errors="replace")[-3000:]
+            time.sleep(0.5)
+        (settings.run / "vllm.url").write_text(url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def environment(home: Path) -> dict[str, str]:

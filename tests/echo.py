@@ -11,8 +11,10 @@ MODEL = "SmolLM2-135M-Instruct"
 
 
 @contextmanager
-def echo(words: str, cut_after: int | None = None, finish: str = "stop", pause: float = 0.0) -> Iterator[tuple[str, list[dict]]]:  # type: ignore[type-arg]  # fmt: skip
-    """`(url, requests seen)`; streams `words` five characters every `pause` seconds, and breaks off after `cut_after` pieces."""
+def echo(words: str, cut_after: int | None = None, finish: str = "stop", pause: float = 0.0,
+         thinking: str = "") -> Iterator[tuple[str, list[dict]]]:  # type: ignore[type-arg]  # fmt: skip
+    """`(url, requests seen)`; streams `thinking` and `words` five characters every `pause` seconds, and breaks off after
+    `cut_after` of these pieces. Whoever asks for usage is told of a token for each; a stop that is asked for is kept."""
     seen: list[dict] = []  # type: ignore[type-arg]
 
     class Handler(BaseHTTPRequestHandler):
@@ -29,14 +31,19 @@ def echo(words: str, cut_after: int | None = None, finish: str = "stop", pause: 
             self.send_header("content-type", "text/event-stream")
             self.send_header("transfer-encoding", "chunked")
             self.end_headers()
-            pieces = [words[i : i + 5] for i in range(0, len(words), 5)]
-            for n, piece in enumerate(pieces):
+            at = min((words.find(stop) for stop in seen[-1].get("stop") or () if stop in words), default=len(words))
+            stopped = words[at : at + 1] or None
+            said = (("reasoning", thinking), ("content", words[:at]))
+            pieces = [(name, text[i : i + 5]) for name, text in said for i in range(0, len(text), 5)]
+            counts = "stream_options" in seen[-1]
+            for n, (name, piece) in enumerate(pieces):
                 time.sleep(pause)
                 if n == cut_after:
                     self.connection.close()
                     return
-                self._send({"choices": [{"index": 0, "delta": {"role": "assistant", "content": piece}}]})
-            self._send({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
+                usage = {"usage": {"prompt_tokens": 9, "completion_tokens": n + 1, "total_tokens": n + 10}} if counts else {}
+                self._send({"choices": [{"index": 0, "delta": {"role": "assistant", name: piece}}], **usage})
+            self._send({"choices": [{"index": 0, "delta": {}, "finish_reason": finish, "stop_reason": stopped}]})
             self._chunk(b"data: [DONE]\n\n")
             self._chunk(b"")
 

@@ -38,6 +38,7 @@ def test_a_profile_needs_little_and_defaults_fill_the_rest(tmp_path: Path) -> No
         ("colour: red", "colour"),
         ("serve: {colour: red}", "serve.colour"),
         ("ingest: {chunk_size: 9}", "ingest.chunk_size"),
+        ("serve: {sampling: {min_p: 0.1}}", "serve.sampling.min_p"),
     ],
 )
 def test_unknown_key_is_refused_with_its_place(line: str, place: str, tmp_path: Path) -> None:
@@ -53,6 +54,15 @@ def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
     assert "5 mistakes" in caught.value.message
     for place in ("title: ", "languages.1: ", "colour: ", "ingest.chunk_tokens: ", "tune.rank: "):
         assert place in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["temperature: -0.1", "temperature: 2.1", "top_p: 0", "top_p: 1.1", "top_k: 0", "repetition_penalty: 0.9", "seed: -1"],
+)
+def test_sampling_keeps_its_bounds(line: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"1 mistake: serve\.sampling\.{line.split(':')[0]}: "):
+        read_profile(write(tmp_path, "recipes", f"{SOUND}serve: {{sampling: {{{line}}}}}\n"))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def trace(
     said = Answer(answer=answer, citations=[quote] if cites else [])
     question = f"{answer}多少枚？"
     return Trace(id=trace_id, corpus=corpus, question=question, standalone="多少枚？", hits=list(hits), prompt=list(prompt), raw=answer,
-                 answer=said, created="2026-01-01T00:00:00+00:00", key="k")  # fmt: skip
+                 thinking=answer, answer=said, created="2026-01-01T00:00:00+00:00", key="k")  # fmt: skip
 
 
 def left(settings: Settings) -> list[str]:
@@ -75,7 +75,7 @@ def test_answers_that_showed_it_are_emptied_and_others_kept(settings: Settings, 
     assert left(settings) == []
     assert (done.answers, done.retrieved, done.feedback) == (2, 1, 1)
     cited, found, apart = (journal.trace(name) for name in ("cited", "found", "apart"))
-    assert cited and cited.answer.answer == cited.question == cited.raw == "" and "删除" in cited.answer.notice
+    assert cited and cited.answer.answer == cited.question == cited.raw == cited.thinking == "" and "删除" in cited.answer.notice
     assert cited.hits == [other] and cited.key == "k" and cited.created
     assert found and found.hits == [other] and found.answer.answer == "别的。"
     assert apart == trace("apart", other, answer="Monthly.")

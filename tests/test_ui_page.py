@@ -285,12 +285,14 @@ def page_of(gateway: str) -> Iterator[str]:
 def test_an_answer_is_seen_as_it_comes(page: Page, tmp_path: Path) -> None:
     """With the words of a model so slow that there is something to see; the gateway and the page are real."""
     words = "SC-A04 is a fan motor overload. [1] The duct is blocked or the bearing seized. [1]"
+    musing = "A code. Is it the moon, ![](http://203.0.113.9/m.png) or <b>the fan</b> [1]?"
     with cache_lock():
         copy(small_index(), tmp_path)
     (port,) = free_ports(1)
     env = environment(tmp_path) | {"LECTERN_API_PORT": str(port)}
     gateway = f"http://127.0.0.1:{port}"
-    with echo(words, pause=0.15) as (model, _), started(["serve", "api"], env, f"{gateway}/health"), page_of(gateway) as url:
+    api = started(["serve", "api"], env, f"{gateway}/health")
+    with echo(words, pause=0.15, thinking=musing) as (model, _), api, page_of(gateway) as url:
         (tmp_path / "run").mkdir(exist_ok=True)
         (tmp_path / "run" / "vllm.url").write_text(model)
         page.goto(url)
@@ -302,6 +304,11 @@ def test_an_answer_is_seen_as_it_comes(page: Page, tmp_path: Path) -> None:
         drafts = page.evaluate("window.drafts")
         assert drafts and "fan motor overload" in drafts[0] and "bearing" not in drafts[0], "the first sentence stood alone"
         assert "bearing seized" in page.locator(".answer").inner_text()
+        assert not any("moon" in text for text in [*drafts, page.locator(".answer").inner_text()])
+        thinking = page.get_by_text(musing, exact=True)
+        expect(thinking).to_be_hidden()  # folded away, and when it is opened, not read as markup
+        page.get_by_text("Thinking", exact=True).click()
+        expect(thinking).to_be_visible()
 
 
 @pytest.mark.parametrize("mode", ["model", "extractive"])

@@ -1,6 +1,6 @@
 """Train an adapter further on preferred and rejected answers, against the policy that SFT made.  Run: tune dpo maintenance"""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from datasets import Dataset
 from peft import PeftModel
@@ -58,15 +58,15 @@ def make_trainer(settings: Settings, run: Run, pairs: list[PreferencePair], toke
     dataset = Dataset.from_list([pair.model_dump(include={"prompt", "chosen", "rejected"}) for pair in pairs])
     trainer = DPOTrainer(model=model, args=config, train_dataset=dataset, processing_class=tokenizer, callbacks=[progress])
     assert list(model.peft_config) == ["default", "ref"]
-    prepared = trainer.train_dataset
-    assert isinstance(prepared, Dataset)
-    trainer.train_dataset = prepared.map(lambda row: _to_eos(row, tokenizer.eos_token_id))
+    # TRL's own tokens are not what serving asks where a template begins the thinking, and go on after EOS.
+    trainer.train_dataset = Dataset.from_list([_tokens(tokenizer, pair, plan.max_length) for pair in pairs])
     return trainer
 
 
-def _to_eos(row: dict[str, Any], eos: Any) -> dict[str, Any]:
-    """Both answers up to EOS: the template's line break after it is nothing to prefer."""
-    return {name: row[name][: row[name].index(eos) + 1] for name in ("chosen_ids", "rejected_ids")}
+def _tokens(tokenizer: "PreTrainedTokenizerBase", pair: PreferencePair, most: int) -> dict[str, list[int]]:
+    """The columns that TRL makes of a pair, each answer up to its EOS."""
+    chosen, rejected = (encode(tokenizer, pair.id, pair.prompt, answer, most) for answer in (pair.chosen, pair.rejected))
+    return {"prompt_ids": chosen.prompt, "chosen_ids": chosen.answer, "rejected_ids": rejected.answer}
 
 
 def check_batches(trainer: DPOTrainer, tokenizer: "PreTrainedTokenizerBase", pairs: list[PreferencePair]) -> None:

@@ -18,6 +18,7 @@ from serve.generate import CutShort, ModelGone, generate
 from serve.prompt import REFUSAL
 from serve.schema import Trace
 from serve.sentences import complete_sentences
+from serve.thinking import thinking_budget
 from tune.gold import Gold, held_out_gold
 from tune.metrics import Outcome, is_correct, measure, question_figures
 from tune.registry import adapter_folder, read_adapter
@@ -166,10 +167,12 @@ def _closed_book(assistant: Assistant, gold: Gold, model: str) -> tuple[dict[str
     refusal = REFUSAL[language(question)]
     rules = CLOSED_BOOK[language(question)].format(refusal=refusal)
     messages = [{"role": "system", "content": rules}, {"role": "user", "content": question}]
+    serve = assistant.profile.serve
+    thinking = thinking_budget(assistant.profile, assistant.tier, assistant.settings.models / assistant.tier.base.id)
     said = ""
     try:
-        for piece in generate(assistant.engine.url, model, messages, assistant.profile.serve.max_tokens):
-            said += piece
+        for piece in generate(assistant.engine.url, model, messages, serve.max_tokens, thinking, serve.sampling):
+            said += piece if isinstance(piece, str) else ""
     except CutShort:
         pass  # half an answer is measured as it is
     except ModelGone as error:

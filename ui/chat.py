@@ -6,8 +6,9 @@ from functools import partial
 from typing import Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from ui.client import Answer, Assistant, Gateway, GatewayError, Message
+from ui.client import Answer, Assistant, Gateway, GatewayError, Message, Thought
 from ui.markup import answer_html, broken_html, draft_html, heading, label, notice_html, question_html, welcome_html
 from ui.passage import close_citation, open_citation, opened, show_passage
 from ui.sheet import show_sheet
@@ -22,6 +23,7 @@ class Turn:
     """One question and what came of it. Neither `answer` nor `error`: on its way, or stopped by its reader."""
 
     question: str
+    thinking: str = ""
     text: str = ""
     answer: Answer | None = None
     error: str = ""
@@ -97,26 +99,39 @@ def _answer(gateway: Gateway, assistant: Assistant, turns: list[Turn]) -> None:
     """Stream the last turn's answer. Where its reader stops it, Streamlit ends this run and the turn stays as it is."""
     turn = turns[-1]
     st.html(question_html(turn.question))
-    draft, begun = st.empty(), time.monotonic()
+    fold, draft, begun = st.empty(), st.empty(), time.monotonic()
+    thinking: DeltaGenerator | None = None
+    drawn = 0.0
     draft.html(draft_html("", 0))
     messages = [*_history(turns[:-1]), {"role": "user", "content": turn.question}]
     try:
         for piece in with_pauses(gateway.ask(assistant.id, messages), REDRAWN):
             if isinstance(piece, Answer):
                 turn.answer = piece
+            elif isinstance(piece, Thought):
+                turn.thinking += piece.text
+                if (now := time.monotonic()) - drawn > REDRAWN:  # the whole text is sent each time
+                    thinking, drawn = thinking or fold.expander("Thinking").empty(), now
+                    thinking.text(turn.thinking)
+                    draft.html(draft_html("", now - begun, thinking=True))
             else:
                 turn.text += piece or ""
-                draft.html(draft_html(turn.text, time.monotonic() - begun))
+                draft.html(draft_html(turn.text, time.monotonic() - begun, bool(turn.thinking)))
     except GatewayError as error:
         if error.status == 401:
             raise
         turn.error = error.sentence
+    if thinking:
+        thinking.text(turn.thinking)
     with draft.container():
         _show_reply(gateway, assistant, turn, len(turns) - 1)
 
 
 def _show_turn(gateway: Gateway, assistant: Assistant, turn: Turn, number: int) -> None:
     st.html(question_html(turn.question))
+    fold = st.empty()
+    if turn.thinking:
+        fold.expander("Thinking").empty().text(turn.thinking)  # as it stands there: no markup, no markers
     with st.empty().container():  # the same shape as a draft has, so that an answer keeps its place
         _show_reply(gateway, assistant, turn, number)
 

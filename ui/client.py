@@ -90,6 +90,13 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """A piece of what a reasoning model thinks before it answers; no part of the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Passage(Reply):
     document: str
     title: str
@@ -151,8 +158,8 @@ class Gateway:
             if m.get("lectern", {}).get("kind") == "assistant"
         ]
 
-    def ask(self, assistant: str, messages: Sequence[Message]) -> Generator[str | Answer]:
-        """The answer in pieces as they are checked and sent, and at the end what stands beside it."""
+    def ask(self, assistant: str, messages: Sequence[Message]) -> Generator[str | Thought | Answer]:
+        """The thinking, the answer in pieces as they are checked and sent, and at the end what stands beside it."""
         body = {"model": assistant, "messages": list(messages), "stream": True}
         answer: Answer | None = None
         with self._stream("POST", "/v1/chat/completions", json=body) as response:
@@ -163,7 +170,10 @@ class Gateway:
                 if "error" in chunk:
                     raise GatewayError(_message(chunk) or "The answer broke off. Ask again.")
                 for choice in chunk.get("choices", ()):
-                    if piece := choice.get("delta", {}).get("content"):
+                    delta = choice.get("delta", {})
+                    if thinking := delta.get("reasoning_content"):
+                        yield Thought(str(thinking))
+                    if piece := delta.get("content"):
                         yield piece
                 if "citations" in chunk:
                     answer = Answer(

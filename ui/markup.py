@@ -48,12 +48,13 @@ def notice_html(kind: str, heading: str, text: str = "") -> str:
     return f'<div class="notice {kind}" role="{role}"{lang(text)}><strong>{escape(heading)}</strong>{body}</div>'
 
 
-def draft_html(text: str, seconds: float) -> str:
+def draft_html(text: str, seconds: float, thinking: bool = False) -> str:
     """An answer on its way: its markers stand there, but open nothing yet. Where it is stopped, Streamlit draws nothing
     more, so the notice of that is there from the start and shows itself when the page comes to rest (page.css)."""
     body = f'<div class="answer"{lang(text)} aria-busy="true">{_plain_blocks(text)}</div>' if text else ""
     since = f", {seconds:.0f} s" if seconds >= 3 else ""
-    waiting = "" if text else f'<div class="waiting" role="status">Searching the documents{since}</div>'
+    doing = "Thinking" if thinking else "Searching the documents"
+    waiting = "" if text else f'<div class="waiting" role="status">{doing}{since}</div>'
     return f'<div class="draft">{body}{waiting}{STOPPED}</div>'
 
 
