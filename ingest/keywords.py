@@ -122,6 +122,11 @@ class Keywords:
         """In how many chunks a token stands."""
         return int(self.index.searcher().doc_freq("body", token))
 
+    def holds(self, version: str, token: str) -> bool:
+        """Does a chunk of `version` have that token?"""
+        both = [(tantivy.Occur.Must, self._term("version", version)), (tantivy.Occur.Must, self._term("body", token))]
+        return bool(self.index.searcher().search(tantivy.Query.boolean_query(both), 1, count=False).hits)
+
     def ids(self) -> list[str]:
         searcher = self.index.searcher()
         hits = searcher.search(tantivy.Query.all_query(), max(searcher.num_docs, 1), count=False).hits

@@ -16,11 +16,13 @@ from ingest.language import language
 from ingest.schema import Hit
 from ingest.search import MAX_QUERY, Searcher
 from ingest.settings import Settings
+from ingest.tokens import tokens
 from serve.cite import Span, cited, unmarked
 from serve.engine import Engine
 from serve.evidence import about, evidence, strays, term_weights
 from serve.extract import extract
 from serve.followup import standalone
+from serve.followup_slots import known_of
 from serve.generate import CutShort, ModelGone, generate
 from serve.notices import NOTICES
 from serve.prompt import REFUSAL, Prompt, render_prompt
@@ -99,6 +101,14 @@ class Assistant:
         found = CorpusRetriever(searcher=self.searcher, corpus=self.profile.name, k=k).invoke(question)
         return about(question, [d.metadata["hit"] for d in found])
 
+    def stands_alone(self, question: str, history: Sequence[dict[str, str]]) -> str:
+        """The question as it is searched and asked, with what it leans on in `history`."""
+        if not history:
+            return question
+        known = known_of(self.searcher, self.profile.name)
+        alone = standalone(question, history, self.count(), self.tier.prompt_budget, known)
+        return alone[:MAX_QUERY].encode("utf-8", "replace").decode()
+
     # the steps
 
     def understand(self, turn: Turn) -> Turn:
@@ -110,7 +120,7 @@ class Assistant:
         turn.question = turn.question.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
         turn.timings["start"] = time.monotonic()
         turn.lang = language(turn.question)
-        turn.standalone = standalone(turn.question, turn.history).encode("utf-8", "replace").decode()
+        turn.standalone = self.stands_alone(turn.question, turn.history)
         return turn
 
     def retrieve_hits(self, turn: Turn) -> Turn:
@@ -130,10 +140,14 @@ class Assistant:
             turn.mode = self.profile.serve.mode
         if turn.mode != "extractive" and turn.evidence >= self.profile.serve.refuse_below and self.reads(turn.lang):
             length = turn.max_tokens or self.profile.serve.max_tokens
-            count = counter(self.settings.models / self.tier.base.id)
             kept = turn.hits[: self.profile.serve.keep]
-            turn.prompt = render_prompt(self.profile, turn.standalone, kept, count, self.tier.prompt_budget - length)
+            turn.prompt = render_prompt(self.profile, turn.standalone, kept, self.count(), self.tier.prompt_budget - length)
         return turn
+
+    def count(self) -> Callable[[str], int]:
+        """Counts tokens as the base model does; words where a machine that only quotes has none."""
+        folder = self.settings.models / self.tier.base.id
+        return counter(folder) if (folder / "tokenizer.json").is_file() else lambda text: len(tokens(text))
 
     def reads(self, lang: str) -> bool:
         return lang in self.tier.base.languages
