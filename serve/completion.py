@@ -39,6 +39,7 @@ class ChatRequest(BaseModel):
     max_tokens: int | None = Field(None, ge=1)  # the profile's own limit stands where this is higher
     max_completion_tokens: int | None = Field(None, ge=1)
     n: Literal[1] | None = None
+    conversation: str | None = Field(None, pattern=r"^[0-9a-f]{32}$")  # whose turn it is; a new one where there is none
 
     @property
     def question(self) -> str:
@@ -95,7 +96,7 @@ def beside(trace: Trace) -> dict[str, Any]:
     """What stands beside `choices`: the citations, and by whom and how the answer was made."""
     answer = trace.answer
     return {"citations": [c.model_dump() for c in answer.citations], "trace_id": trace.id, "mode": answer.mode,
-            "refused": answer.refused, "notice": answer.notice}  # fmt: skip
+            "refused": answer.refused, "notice": answer.notice, "conversation": trace.conversation}  # fmt: skip
 
 
 def event(data: Any, name: str = "") -> str:

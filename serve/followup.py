@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from ingest.language import language
 from serve import followup_en, followup_zh
 from serve.followup_slots import Asked, Known
+from serve.schema import Trace
 
 SHARE = 4  # the part of a prompt's budget, one in four, that earlier questions may fill
 
@@ -33,6 +34,15 @@ def standalone(question: str, history: Sequence[dict[str, str]], count: Callable
     for text in asked[1:]:
         before = rewrite(text, before, "", known)
     return rewrite(question, before, answers[-1].get("version", "") if answers else "", known).text
+
+
+def with_document(history: Sequence[dict[str, str]], last: Trace | None) -> list[dict[str, str]]:
+    """`history` with the document that its last answer cites, where `last` is the record of that answer."""
+    turns = [dict(m) for m in history]
+    answers = [i for i, m in enumerate(turns) if m["role"] == "assistant"]
+    if last and last.answer.citations and answers and answers[-1] and turns[answers[-1] - 1]["content"].strip() == last.question.strip():
+        turns[answers[-1]]["version"] = last.answer.citations[0].version
+    return turns
 
 
 def rewrite(question: str, before: Asked, version: str, known: Known) -> Asked:

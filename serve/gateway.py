@@ -118,7 +118,7 @@ class Gateway:
         })  # fmt: skip
 
     async def ask(self, corpus: str, question: str, history: Sequence[dict[str, str]], max_tokens: int | None,
-                  key: str) -> AsyncGenerator[str | Trace, None]:  # fmt: skip
+                  key: str, conversation: str) -> AsyncGenerator[str | Trace, None]:  # fmt: skip
         """Checked pieces of the answer as they come, then its trace, which is on record by then.
 
         The chain blocks, so it runs in a thread of its own from first to last; leaving the loop early stops it.
@@ -135,7 +135,7 @@ class Gateway:
 
         self._asked += 1
         try:
-            self._threads.submit(self._answer, corpus, question, history, max_tokens, key, left, tell)
+            self._threads.submit(self._answer, corpus, question, history, max_tokens, key, conversation, left, tell)
             item: str | Trace | Exception = ""
             while not isinstance(item, Trace):
                 item = await told.get()
@@ -147,19 +147,24 @@ class Gateway:
             self._asked -= 1
 
     def _answer(self, corpus: str, question: str, history: Sequence[dict[str, str]], max_tokens: int | None, key: str,
-                left: threading.Event, tell: Callable[[str | Trace | Exception], None]) -> None:  # fmt: skip
+                conversation: str, left: threading.Event, tell: Callable[[str | Trace | Exception], None]) -> None:  # fmt: skip
+        from serve.followup import with_document
+
         if left.is_set():
             return
         try:
             assistant = self.assistant(corpus)
+            last = self.journal.last_turn(conversation, key)
+            if last and last.corpus != corpus:
+                raise UserError(f"This conversation is with {last.corpus}.", f"Send no `conversation` to begin one with {corpus}.")
             longest = assistant.profile.serve.max_tokens  # more would leave the passages no room in the prompt
-            asked = assistant.stream(question, history, max_tokens=min(max_tokens or longest, longest))
+            asked = assistant.stream(question, with_document(history, last), max_tokens=min(max_tokens or longest, longest))
             with closing(cast("Generator[str | Trace, None, None]", asked)) as pieces:
                 for piece in pieces:
                     if left.is_set():
                         return
                     if isinstance(piece, Trace):
-                        piece = piece.model_copy(update={"key": key})
+                        piece = piece.model_copy(update={"key": key, "conversation": conversation})
                         self.journal.add_trace(piece)
                     tell(piece)
         except Exception as error:  # goes to whoever asked, in the route

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import httpx
 from fastapi import APIRouter, HTTPException, Request
@@ -76,7 +77,7 @@ async def _answer(request: Request, asked: ChatRequest, shared: Gateway, key: st
         said = f"The question has {len(asked.question):,} characters; at most {MAX_QUESTION:,} are read."
         raise HTTPException(413, f"{said} Shorten it, or add the text as a document.")
     length = asked.max_completion_tokens or asked.max_tokens
-    pieces = shared.ask(asked.model, asked.question, asked.history, length, key)
+    pieces = shared.ask(asked.model, asked.question, asked.history, length, key, asked.conversation or uuid4().hex)
     completion = Completion(asked.model)
     if asked.stream:
         return StreamingResponse(_stream(pieces, completion), media_type="text/event-stream", headers=STREAM_HEADERS)

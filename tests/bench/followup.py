@@ -23,6 +23,7 @@ import yaml
 from ingest.search import Searcher
 from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
+from serve.followup import with_document
 from tests.bench import ROOT, report
 from tests.bench.home import models
 from tests.conftest import prepare
@@ -60,9 +61,9 @@ def history(assistant: Assistant, turns: list[str]) -> list[dict[str, str]]:
     """The turns as they are on record once the assistant has answered them."""
     said: list[dict[str, str]] = []
     for question in turns:
-        answer = assistant.ask(question, said, mode="extractive").answer
-        cited = {"version": answer.citations[0].version} if answer.citations else {}
-        said += [{"role": "user", "content": question}, {"role": "assistant", "content": answer.answer, **cited}]
+        trace = assistant.ask(question, said, mode="extractive")
+        said += [{"role": "user", "content": question}, {"role": "assistant", "content": trace.answer.answer}]
+        said = with_document(said, trace)
     return said
 
 
