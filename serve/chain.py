@@ -29,6 +29,7 @@ from serve.prompt import REFUSAL, Prompt, render_prompt
 from serve.retriever import CorpusRetriever
 from serve.schema import Answer, Author, Citation, Mode, Support, Trace
 from serve.sentences import complete_sentences
+from serve.survey import Survey, survey
 from serve.tiers import Tier, pick_tier
 from serve.tokenizer import counter
 
@@ -153,8 +154,10 @@ class Assistant:
         return lang in self.tier.base.languages
 
     def answers(self, turn: Turn) -> Iterator[Piece]:
-        """Refuse, generate or quote; every sentence leaves after its check."""
-        if turn.evidence < self.profile.serve.refuse_below:
+        """Survey, refuse, generate or quote; every sentence leaves after its check."""
+        if found := survey(turn.standalone, self.searcher, self.profile.name):
+            yield from self._survey(turn, found)
+        elif turn.evidence < self.profile.serve.refuse_below:
             yield self._refusal(turn, "silent")
         elif turn.prompt is None or not turn.prompt.hits:
             why = "asked" if turn.mode == "extractive" else "unread" if not self.reads(turn.lang) else "long"
@@ -213,6 +216,18 @@ class Assistant:
         for n, span in enumerate(found):
             yield Piece(("\n\n" if n else "") + unmarked(span.text) + self._mark([(span, "supported", "attached")], citations))
         yield self._end(turn, "extractive", "", citations, NOTICES[why][turn.lang])
+
+    def _survey(self, turn: Turn, found: Survey) -> Iterator[Piece]:
+        """What reading all documents found: in figures, then line by line, each under its heading."""
+        turn.hits = found.hits
+        citations: list[Citation] = []
+        yield Piece(found.said)
+        for heading, lines in found.groups:
+            yield Piece(f"\n\n{heading}{'' if lines else ': –'}" if heading else "")
+            for span in lines:
+                yield Piece(f"\n\n{unmarked(span.text)}{self._mark([(span, 'supported', 'attached')], citations)}")
+        self._timed(turn, "survey")
+        yield self._end(turn, "extractive", "", citations, NOTICES[found.notice][found.lang])
 
     def _refusal(self, turn: Turn, why: str, model: str = "") -> Piece:
         text = REFUSAL[turn.lang]
