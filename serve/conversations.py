@@ -14,10 +14,11 @@ class Conversations(Database):
 
     def conversations(self, key: str) -> list[Conversation]:
         """A key's conversations, newest first, `MOST` at most."""
-        rows = self.rows(
-            "SELECT conversation AS id, corpus, created, json_extract(trace, '$.question') AS question, count(*) AS turns, "
-            "min(rowid) AS first FROM traces WHERE key = ? AND conversation != '' GROUP BY conversation ORDER BY first DESC LIMIT ?",
-            (key, MOST),
+        rows = self.rows(  # a record is long, so that only the first of each conversation is read
+            "SELECT t.conversation AS id, t.corpus, t.created, json_extract(t.trace, '$.question') AS question, f.turns FROM ("
+            "  SELECT min(rowid) AS first, count(*) AS turns FROM traces WHERE key = ? AND conversation != '' "
+            "  GROUP BY conversation ORDER BY first DESC LIMIT ?"
+            ") f JOIN traces t ON t.rowid = f.first ORDER BY f.first DESC", (key, MOST),
         )  # fmt: skip
         return [Conversation(**{name: row[name] for name in Conversation.model_fields}) for row in rows]
 
