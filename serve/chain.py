@@ -17,6 +17,8 @@ from ingest.schema import Hit
 from ingest.search import MAX_QUERY, Searcher
 from ingest.settings import Settings
 from ingest.tokens import tokens
+from serve.attached import CORPUS as ATTACHED
+from serve.attached import beside
 from serve.cite import Span, cited, unmarked
 from serve.engine import Engine
 from serve.evidence import about, evidence, strays, term_weights
@@ -43,6 +45,7 @@ class Turn:
     adapter: str | None = None  # a name that vLLM serves; None for the champion, "" for the bare base
     mode: Mode | None = None  # None: what the profile and the machine say
     max_tokens: int | None = None
+    attached: Searcher | None = None  # of the files of this conversation
     lang: str = "en"
     standalone: str = ""
     hits: list[Hit] = field(default_factory=list)
@@ -89,9 +92,9 @@ class Assistant:
         return trace
 
     def stream(self, question: str, history: Sequence[dict[str, str]] = (), adapter: str | None = None, mode: Mode | None = None,
-               max_tokens: int | None = None) -> Iterator[str | Trace]:  # fmt: skip
-        """Pieces of text, each after its check, and at the end the trace."""
-        for piece in self.chain.stream(Turn(question, history, adapter, mode, max_tokens)):
+               max_tokens: int | None = None, attached: Searcher | None = None) -> Iterator[str | Trace]:  # fmt: skip
+        """Pieces of text, each after its check, and at the end the trace. `attached` searches the conversation's own files."""
+        for piece in self.chain.stream(Turn(question, history, adapter, mode, max_tokens, attached)):
             if piece.text:
                 yield piece.text
             if piece.trace:
@@ -125,7 +128,13 @@ class Assistant:
         return turn
 
     def retrieve_hits(self, turn: Turn) -> Turn:
-        turn.hits = self.retrieve(turn.standalone, max(10, self.profile.serve.keep))
+        k = max(10, self.profile.serve.keep)
+        if turn.attached is None:
+            turn.hits = self.retrieve(turn.standalone, k)
+        else:
+            known = self.searcher.manifest.corpus_id(self.profile.name)  # with a file of one's own a corpus may be empty
+            own = turn.attached.search(ATTACHED, turn.standalone, k)
+            turn.hits = about(turn.standalone, beside(turn.standalone, self.retrieve(turn.standalone, k) if known else [], own))
         return self._timed(turn, "search")
 
     def weigh_evidence(self, turn: Turn) -> Turn:
@@ -274,7 +283,7 @@ class Assistant:
             id=uuid4().hex, corpus=self.profile.name, question=turn.question, standalone=turn.standalone,
             hits=[{**h.to_json(), "context": h.chunk.context} for h in turn.hits],
             prompt=turn.prompt.messages if turn.prompt and (model or turn.raw) else [], raw=turn.raw, answer=answer,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=datetime.now(UTC).isoformat(timespec="seconds"), attached=turn.attached is not None,
         ))  # fmt: skip
 
     def _answers(self, turns: Iterator[Turn]) -> Iterator[Piece]:

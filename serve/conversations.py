@@ -32,10 +32,13 @@ class Conversations(Database):
         return Trace.model_validate_json(row["trace"]) if row else None
 
     def delete_conversation(self, conversation: str, key: str) -> int:
-        """Delete its traces and what was said of them; how many traces there were."""
+        """Delete its traces and what was said of them, and overwrite their places on disk; how many traces there were."""
+        self.rows("PRAGMA secure_delete=ON")
         with self.writing() as db:
             db.execute(f"DELETE FROM feedback WHERE trace IN (SELECT id FROM traces WHERE {OWN})", (key, conversation))
-            return db.execute(f"DELETE FROM traces WHERE {OWN}", (key, conversation)).rowcount
+            count = db.execute(f"DELETE FROM traces WHERE {OWN}", (key, conversation)).rowcount
+        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")  # the log goes now, or with the next checkpoint where somebody is reading
+        return count
 
 
 def scores(journal: Database, traces: list[Trace], key: str) -> dict[str, Any]:

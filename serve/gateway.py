@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import httpx
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from ingest.search import Searcher
+    from serve.attached import Attached
     from serve.chain import Assistant
 
 ASKED_AT_ONCE = 16  # questions being answered; more wait their turn
@@ -45,6 +46,7 @@ class Gateway:
         self._threads = ThreadPoolExecutor(ASKED_AT_ONCE, "ask")
         self._asked = 0
         self._searcher: Searcher | None = None
+        self._attached: Attached | None = None
         self._assistants: dict[str, Assistant] = {}
         self._opening = threading.RLock()
 
@@ -76,6 +78,16 @@ class Gateway:
             if self._searcher is None:
                 self._searcher = Searcher(self.settings)
             return self._searcher
+
+    @property
+    def attached(self) -> "Attached":
+        """The files attached to conversations."""
+        from serve.attached import Attached
+
+        with self._opening:
+            if self._attached is None:
+                self._attached = Attached(self.settings)
+            return self._attached
 
     def assistant(self, corpus: str) -> "Assistant":
         """The assistant of a corpus; opened anew when its profile was edited."""
@@ -158,9 +170,11 @@ class Gateway:
             if last and last.corpus != corpus:
                 raise UserError(f"This conversation is with {last.corpus}.", f"Send no `conversation` to begin one with {corpus}.")
             longest = assistant.profile.serve.max_tokens  # more would leave the passages no room in the prompt
-            asked = assistant.stream(question, with_document(history, last), max_tokens=min(max_tokens or longest, longest))
-            with closing(cast("Generator[str | Trace, None, None]", asked)) as pieces:
-                for piece in pieces:
+            with ExitStack() as stack:
+                files = stack.enter_context(self.attached.searcher(key, conversation, self.searcher.embedder))
+                asked = assistant.stream(question, with_document(history, last), max_tokens=min(max_tokens or longest, longest),
+                                         attached=files)  # fmt: skip
+                for piece in stack.enter_context(closing(cast("Generator[str | Trace, None, None]", asked))):
                     if left.is_set():
                         return
                     if isinstance(piece, Trace):

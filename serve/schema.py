@@ -50,6 +50,7 @@ class Trace(BaseModel):
     created: str
     key: str = ""  # id of the key that asked
     conversation: str = ""  # what it is a turn of: 32 hex digits; empty for what a command asked
+    attached: bool = False  # files of the conversation were searched too: nothing is trained on it
 
 
 class Conversation(BaseModel):

@@ -178,7 +178,7 @@ def test_routes_are_those_of_the_contract(nobody: TestClient) -> None:
             ("GET", "/v1/jobs"), ("GET", "/v1/jobs/{job_id}"), ("GET", "/v1/jobs/{job_id}/events"),
             ("POST", "/v1/jobs/{job_id}/cancel"), ("POST", "/v1/adapters/{corpus}/promote"),
             ("POST", "/v1/adapters/{corpus}/rollback"), ("GET", "/v1/conversations"), ("GET", "/v1/conversations/{conversation}"),
-            ("DELETE", "/v1/conversations/{conversation}")} <= there  # fmt: skip
+            ("DELETE", "/v1/conversations/{conversation}"), ("POST", "/v1/conversations/{conversation}/files")} <= there  # fmt: skip
 
 
 def test_revoked_key_is_refused_at_once(nobody: TestClient, journal: Journal) -> None:
@@ -377,7 +377,7 @@ def test_a_conversation_is_listed_read_and_deleted(client: Any, journal: Journal
     assert [(t["question"], t["trace_id"], t["score"]) for t in read["turns"]] == [
         (QUESTION, first["trace_id"], -1), ("What about its shaft seal?", second["trace_id"], None)]  # fmt: skip
     assert read["turns"][0]["answer"] == said and read["turns"][0]["citations"] == first["citations"] and read["corpus"] == "pumps"
-    assert client.delete(f"/v1/conversations/{mine['id']}").json() == {"deleted": mine["id"], "turns": 2}
+    assert client.delete(f"/v1/conversations/{mine['id']}").json() == {"deleted": mine["id"], "turns": 2, "files": 0}
     assert client.get(f"/v1/conversations/{mine['id']}").status_code == 404
     assert journal.trace(first["trace_id"]) is None and journal.trace(second["trace_id"]) is None
 
