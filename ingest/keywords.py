@@ -141,6 +141,15 @@ class Keywords:
         """How many chunks there are."""
         return int(self.index.searcher().num_docs)
 
+    def knows(self, token: str) -> bool:
+        """Does any chunk have that token?"""
+        return bool(self.index.searcher().doc_freq("body", token))
+
+    def holds(self, version: str, token: str) -> bool:
+        """Does a chunk of `version` have that token?"""
+        both = [(tantivy.Occur.Must, self._term("version", version)), (tantivy.Occur.Must, self._term("body", token))]
+        return bool(self.index.searcher().search(tantivy.Query.boolean_query(both), 1, count=False).hits)
+
     def ids(self) -> list[str]:
         searcher = self.index.searcher()
         hits = searcher.search(tantivy.Query.all_query(), max(searcher.num_docs, 1), count=False).hits

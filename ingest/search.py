@@ -105,6 +105,10 @@ class Searcher:
                 break  # else what was found and what was live may be of two moments, and a document in neither
         return hits
 
+    def named(self, corpus: str, text: str) -> set[str]:
+        """The versions of the live documents that `text` names."""
+        return self._named(corpus)[0].named(text)
+
     def _search(self, corpus: str, query: str, vector: Vector | None, weight: float, feedback: float, k: int,
                 documents: Sequence[str]) -> list[Hit]:  # fmt: skip
         corpus_id = str(self.manifest.corpus_id(corpus))

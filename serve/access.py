@@ -20,7 +20,7 @@ from serve.refusal import refusal
 OPEN = ("/health", "/v1/sign-in")  # all that answers without a key
 MAX_BODY = 2**20
 MAX_FILE = 64 * 2**20  # one uploaded document
-UPLOAD = re.compile(r"/v1/corpora/[^/]+/documents")
+UPLOAD = re.compile(r"/v1/(?:corpora/[^/]+/documents|conversations/[^/]+/files)")
 FORM_ROOM = 2**16  # what a form adds around its file
 
 

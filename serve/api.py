@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from corpora import UserError
 from ingest.settings import Settings
-from serve import routes_chat, routes_documents, routes_jobs
+from serve import routes_chat, routes_conversations, routes_documents, routes_jobs
 from serve.access import Access, Attempts
 from serve.completion import mistakes
 from serve.gateway import Gateway, Shared
@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Access, journal=journal, settings=settings)
     app.get("/health")(health)
     app.post("/v1/sign-in")(sign_in)
-    for routes in (routes_chat, routes_documents, routes_jobs):
+    for routes in (routes_chat, routes_conversations, routes_documents, routes_jobs):
         app.include_router(routes.router)
     for kind, answer in REFUSALS.items():
         app.add_exception_handler(kind, answer)

@@ -4,12 +4,8 @@
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import chain as joined
-from typing import TypedDict, Unpack
-from uuid import uuid4
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Unpack
 
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
@@ -18,69 +14,23 @@ from ingest.language import language
 from ingest.schema import Hit
 from ingest.search import MAX_QUERY, Searcher
 from ingest.settings import Settings
-from serve.cite import Span, citation, cited, inert
+from ingest.tokens import tokens
+from serve.attached import CORPUS as ATTACHED
+from serve.attached import beside
 from serve.engine import Engine
-from serve.evidence import about, enough, evidence, strays, term_weights
-from serve.extract import extract
+from serve.evidence import about, enough, evidence, term_weights
 from serve.followup import standalone
-from serve.form import Form
-from serve.generate import CutShort, ModelGone, NotTaken, generate
+from serve.followup_slots import known_of
 from serve.instructions import without_instructions
-from serve.notices import NOTICES
-from serve.prompt import REFUSAL, Prompt, render_prompt
+from serve.prompt import render_prompt
+from serve.reply import Reply
 from serve.retriever import CorpusRetriever
-from serve.schema import Answer, Author, Citation, Mode, Support, Trace
-from serve.sentences import complete_sentences
-from serve.structured import NoModel, Unsupported, check_form
-from serve.thinking import KEPT, Thought, thinking_budget
+from serve.schema import Trace
+from serve.survey import survey
+from serve.thinking import Thought
 from serve.tiers import Tier, pick_tier
 from serve.tokenizer import counter
-
-
-class How(TypedDict, total=False):
-    """How a question is to be answered; what is left out is as `Turn` says."""
-
-    adapter: str | None
-    mode: Mode | None
-    max_tokens: int | None
-    documents: Sequence[str]
-    form: Form | None
-    stop: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Turn:
-    """One question on its way through the chain; each step fills in its part."""
-
-    question: str
-    history: Sequence[dict[str, str]] = ()
-    adapter: str | None = None  # a name that vLLM serves; None for the champion, "" for the bare base
-    mode: Mode | None = None  # None: what the profile and the machine say
-    max_tokens: int | None = None
-    documents: Sequence[str] = ()  # those to be searched, by name, version or path; all where there are none
-    form: Form | None = None  # None: prose
-    stop: tuple[str, ...] = ()
-    lang: str = "en"
-    standalone: str = ""
-    hits: list[Hit] = field(default_factory=list)
-    weigh: Callable[[str], float] = lambda token: 1.0
-    evidence: float = 0.0
-    prompt: Prompt | None = None
-    thinking: str = ""
-    raw: str = ""
-    timings: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What the chain puts out: thinking and checked text as they come, and with the last piece the trace. Pieces add up."""
-
-    text: str = ""
-    trace: Trace | None = None
-    thinking: str = ""  # a reasoning model's, apart from the text
-
-    def __add__(self, other: "Piece") -> "Piece":
-        return Piece(self.text + other.text, other.trace or self.trace, self.thinking + other.thinking)
+from serve.turn import How, Piece, Turn, timed
 
 
 class Assistant:
@@ -92,6 +42,7 @@ class Assistant:
         self.searcher = searcher
         self.engine = engine
         self.tier: Tier = pick_tier(settings)
+        self.reply = Reply(profile, settings, searcher, self.tier, engine)
         self.chain: Runnable[Turn, Piece] = (
             RunnableLambda(self.understand)
             | RunnableLambda(self.retrieve_hits)
@@ -121,6 +72,14 @@ class Assistant:
         found = CorpusRetriever(searcher=self.searcher, corpus=self.profile.name, k=k, documents=tuple(documents)).invoke(question)
         return without_instructions(question, about(question, [d.metadata["hit"] for d in found]))
 
+    def stands_alone(self, question: str, history: Sequence[dict[str, str]]) -> str:
+        """The question as it is searched and asked, with what it leans on in `history`."""
+        if not history:
+            return question
+        known = known_of(self.searcher, self.profile.name)
+        alone = standalone(question, history, self.count(), self.tier.prompt_budget, known)
+        return alone[:MAX_QUERY].encode("utf-8", "replace").decode()
+
     # the steps
 
     def understand(self, turn: Turn) -> Turn:
@@ -132,19 +91,26 @@ class Assistant:
         turn.question = turn.question.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
         turn.timings["start"] = time.monotonic()
         turn.lang = language(turn.question)
-        turn.standalone = standalone(turn.question, turn.history).encode("utf-8", "replace").decode()
+        turn.standalone = self.stands_alone(turn.question, turn.history)
         return turn
 
     def retrieve_hits(self, turn: Turn) -> Turn:
-        turn.hits = self.retrieve(turn.standalone, max(10, self.profile.serve.keep), turn.documents)
-        return self._timed(turn, "search")
+        k = max(10, self.profile.serve.keep)
+        if turn.attached is None:
+            turn.hits = self.retrieve(turn.standalone, k, turn.documents)
+        else:
+            known = self.searcher.manifest.corpus_id(self.profile.name)  # with a file of one's own a corpus may be empty
+            own = turn.attached.search(ATTACHED, turn.standalone, k)
+            found = beside(turn.standalone, self.retrieve(turn.standalone, k, turn.documents) if known else [], own)
+            turn.hits = without_instructions(turn.standalone, about(turn.standalone, found))
+        return timed(turn, "search")
 
     def weigh_evidence(self, turn: Turn) -> Turn:
         corpus_id = self.searcher.manifest.corpus_id(self.profile.name)
         if corpus_id:
             turn.weigh = term_weights(self.searcher.keywords(self.profile.name, corpus_id))
         turn.evidence = evidence(turn.standalone, turn.hits, turn.weigh)
-        return self._timed(turn, "evidence")
+        return timed(turn, "evidence")
 
     def write_prompt(self, turn: Turn) -> Turn:
         """Choose who answers, and write the prompt if that is the model."""
@@ -152,165 +118,37 @@ class Assistant:
             turn.mode = self.profile.serve.mode
         if turn.mode != "extractive" and turn.evidence >= enough(self.profile, turn.lang) and self.reads(turn.lang):
             length = turn.max_tokens or self.profile.serve.max_tokens
-            count = counter(self.settings.models / self.tier.base.id)
             kept = turn.hits[: self.profile.serve.keep]
             form = turn.form.instruction(turn.lang) if turn.form else ""
-            budget = self.tier.prompt_budget - length - count(form)
-            turn.prompt = render_prompt(self.profile, turn.standalone, kept, count, budget)
+            budget = self.tier.prompt_budget - length - self.count()(form)
+            turn.prompt = render_prompt(self.profile, turn.standalone, kept, self.count(), budget)
             turn.prompt.messages[0]["content"] += f" {form}" if form else ""
         return turn
+
+    def count(self) -> Callable[[str], int]:
+        """Counts tokens as the base model does; words where a machine that only quotes has none."""
+        folder = self.settings.models / self.tier.base.id
+        return counter(folder) if (folder / "tokenizer.json").is_file() else lambda text: len(tokens(text))
 
     def reads(self, lang: str) -> bool:
         return lang in self.tier.base.languages
 
     def answers(self, turn: Turn) -> Iterator[Piece]:
-        """Refuse, generate or quote; every sentence leaves after its check."""
-        if turn.evidence < enough(self.profile, turn.lang):
-            yield self._refusal(turn, "silent")
+        """Survey, refuse, generate or quote; every sentence leaves after its check."""
+        found = None if turn.form or turn.documents else survey(turn.standalone, self.searcher, self.profile.name)
+        if found:
+            yield from self.reply.survey(turn, found)
+        elif turn.evidence < enough(self.profile, turn.lang):
+            yield self.reply.refusal(turn, "silent")
         elif turn.form:
-            yield from self._fill(turn, turn.form)
+            yield from self.reply.fill(turn, turn.form)
         elif turn.prompt is None or not turn.prompt.hits:
             why = "asked" if turn.mode == "extractive" else "unread" if not self.reads(turn.lang) else "long"
-            yield from self._quote(turn, why)
+            yield from self.reply.quote(turn, why)
         elif not self.engine.up():
-            yield from self._quote(turn, "down")
+            yield from self.reply.quote(turn, "down")
         else:
-            yield from self._generate(turn, turn.prompt)
-
-    def _generate(self, turn: Turn, prompt: Prompt) -> Iterator[Piece]:
-        name = self._model(turn)
-        said: list[str] = []
-        tried: set[str] = set()
-        citations: list[Citation] = []
-
-        try:
-            words = yield from self._think(turn, self._said(turn, prompt, name))
-            for sentence in complete_sentences(words):
-                if sentence.strip().startswith(REFUSAL[turn.lang].rstrip(".。")) and not said:
-                    yield self._refusal(turn, "model", name)
-                    return
-                text, found = cited(sentence, prompt.hits, turn.weigh)
-                if text in tried:
-                    break  # a small model that has begun to repeat itself does not stop
-                tried.add(text)
-                if not found or strays(turn.standalone, text, " ".join(span.text for span, *_ in found)):
-                    continue  # a sentence that does not stand never leaves
-                said.append(text)
-                yield Piece((" " if len(said) > 1 and turn.lang == "en" else "") + inert(text) + self._mark(found, citations))
-        except CutShort:
-            pass  # half a sentence states nothing that could be checked
-        except ModelGone:
-            if not said:
-                yield from self._quote(turn, "down")
-                return
-            self._timed(turn, "model")
-            yield self._end(turn, "model", name, citations, NOTICES["cut"][turn.lang])
-            return
-        self._timed(turn, "model")
-        if said:
-            yield self._end(turn, "model", name, citations)
-        else:
-            yield from self._quote(turn, "thought" if turn.thinking and not turn.raw.strip() else "unchecked")
-
-    def _fill(self, turn: Turn, form: Form) -> Iterator[Piece]:
-        """The answer in its form, whole after the check of each value, or refused; `NoModel` where no model can give one."""
-        if turn.prompt is None or not turn.prompt.hits or not self.engine.up():
-            raise NoModel("No language model can answer this in the form that was asked for.", "Ask without a form, or see: make up")
-        name = self._model(turn)
-        try:
-            words = yield from self._think(turn, self._said(turn, turn.prompt, name))
-            filled = check_form("".join(words), form, turn.standalone, turn.prompt.hits, turn.weigh)
-        except (CutShort, Unsupported) as error:
-            yield self._refusal(turn, error.why if isinstance(error, Unsupported) else "malformed", name)
-        except NotTaken as error:
-            raise UserError(f"vLLM does not take this form: {error}.", "Simplify the schema.") from None
-        except ModelGone:
-            raise NoModel("The language model stopped before its answer was whole.", "Ask again in a minute.") from None
-        else:
-            self._timed(turn, "model")
-            yield Piece(filled.text)
-            yield self._end(turn, "model", name, filled.citations, NOTICES[filled.notice][turn.lang] if filled.notice else "")
-
-    def _said(self, turn: Turn, prompt: Prompt, name: str) -> Iterator[str | Thought]:
-        """What the model says to the prompt, as the profile and the question want it said."""
-        serve = self.profile.serve
-        thinking = thinking_budget(self.profile, self.tier, self.settings.models / self.tier.base.id)
-        constraint = turn.form.constraint if turn.form else None
-        length = turn.max_tokens or serve.max_tokens
-        return generate(self.engine.url, name, prompt.messages, length, thinking, serve.sampling, turn.stop, constraint)
-
-    def _think(self, turn: Turn, said: Iterator[str | Thought]) -> Generator[Piece, None, Iterator[str]]:
-        """Let the thinking out as it comes; what is returned are the words that follow it."""
-        for piece in said:
-            if isinstance(piece, str):
-                return self._words(turn, joined([piece], said))
-            turn.thinking += piece.text
-            yield Piece(thinking=piece.text)
-        return iter(())
-
-    def _words(self, turn: Turn, said: Iterator[str | Thought]) -> Iterator[str]:
-        for piece in said:
-            if isinstance(piece, str):
-                turn.raw += piece
-                yield piece
-
-    def _quote(self, turn: Turn, why: str) -> Iterator[Piece]:
-        found = extract(turn.standalone, turn.hits)
-        if not found:
-            yield self._refusal(turn, "silent")
-            return
-        citations: list[Citation] = []
-        for n, span in enumerate(found):
-            yield Piece(("\n\n" if n else "") + inert(span.text) + self._mark([(span, "supported", "attached")], citations))
-        yield self._end(turn, "extractive", "", citations, NOTICES[why][turn.lang])
-
-    def _refusal(self, turn: Turn, why: str, model: str = "") -> Piece:
-        text = REFUSAL[turn.lang]
-        end = self._end(turn, "model" if model else "extractive", model, [], NOTICES[f"refused-{why}"][turn.lang], text)
-        return Piece(text, end.trace)
-
-    def _mark(self, found: Sequence[tuple[Span, Support, Author]], citations: list[Citation]) -> str:
-        """Append citations for `found` and return their markers; one place keeps one number."""
-        marks = ""
-        for span, support, by in found:
-            new = citation(len(citations) + 1, span, support, by)
-            place = (new.version, new.start, new.end)
-            same = next((c for c in citations if (c.version, c.start, c.end) == place), None)
-            if same is None:
-                same = new
-                citations.append(same)
-            marks += f" [{same.marker}]" if f"[{same.marker}]" not in marks else ""
-        return marks
-
-    def _model(self, turn: Turn) -> str:
-        """Which of vLLM's models answers: the one asked for, the champion if it is loaded, else the base."""
-        from serve.champion import champion
-
-        if turn.adapter is not None:
-            return turn.adapter or self.tier.base.id
-        best = champion(self.settings, self.profile.name)
-        return best.name if best and best.name in self.engine.models() else self.tier.base.id
-
-    def _timed(self, turn: Turn, step: str) -> Turn:
-        """Note the seconds since the last step ended."""
-        spent = sum(v for k, v in turn.timings.items() if k != "start")
-        turn.timings[step] = round(time.monotonic() - turn.timings["start"] - spent, 4)
-        return turn
-
-    def _end(
-        self, turn: Turn, mode: Mode, model: str, citations: list[Citation], notice: str = "", refusal: str = ""
-    ) -> Piece:
-        timings = {k: v for k, v in turn.timings.items() if k != "start"}
-        timings["total"] = round(time.monotonic() - turn.timings["start"], 4)
-        answer = Answer(answer=refusal, citations=citations, refused=bool(refusal), mode=mode, model=model, notice=notice,
-                        timings=timings)  # fmt: skip
-        return Piece(trace=Trace(
-            id=uuid4().hex, corpus=self.profile.name, question=turn.question, standalone=turn.standalone,
-            hits=[{**h.to_json(), "context": h.chunk.context} for h in turn.hits],
-            prompt=turn.prompt.messages if turn.prompt and (model or turn.raw or turn.thinking) else [],
-            thinking=turn.thinking[:KEPT], raw=turn.raw, answer=answer,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        ))  # fmt: skip
+            yield from self.reply.generate(turn, turn.prompt)
 
     def _answers(self, turns: Iterator[Turn]) -> Iterator[Piece]:
         for turn in turns:

@@ -58,6 +58,8 @@ class ChatRequest(BaseModel):
     @property
     def stops(self) -> tuple[str, ...]:
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+    documents: list[Annotated[str, Field(max_length=1000)]] = Field([], max_length=100)  # those alone are searched, by name or version
+    conversation: str | None = Field(None, pattern=r"^[0-9a-f]{32}$")  # whose turn it is; a new one where there is none
 
     @property
     def question(self) -> str:
@@ -122,8 +124,9 @@ class Completion:
 def beside(trace: Trace) -> dict[str, Any]:
     """What stands beside `choices`: the citations, and by whom and how the answer was made."""
     answer = trace.answer
-    return {"citations": [c.model_dump() for c in answer.citations], "trace_id": trace.id, "mode": answer.mode,
-            "refused": answer.refused, "notice": answer.notice}  # fmt: skip
+    return {"citations": [c.model_dump() for c in answer.citations], "nearest": [c.model_dump() for c in answer.nearest],
+            "trace_id": trace.id, "mode": answer.mode, "refused": answer.refused, "notice": answer.notice,
+            "conversation": trace.conversation}  # fmt: skip
 
 
 def event(data: Any, name: str = "") -> str:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,14 +17,15 @@ BUSY_SECONDS = 30.0
 class Database:
     """A connection shared by this process's threads, one statement or transaction at a time."""
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
+    def __init__(self, path: Path, schema: str, version: int, migrations: Mapping[int, str]) -> None:
+        """`migrations` has, for each schema of an older Lectern, the statements that lead to the next one."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)  # it holds people's questions; -wal and -shm take over its mode
         self._lock = RLock()
         self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         try:
-            self._prepare(path, schema, version)
+            self._prepare(path, schema, version, migrations)
         except sqlite3.DatabaseError as error:
             self._db.close()
             if isinstance(error, sqlite3.OperationalError):
@@ -33,7 +34,7 @@ class Database:
                 f"{path} is damaged ({error}).", "Move it away; a new one is made at the next start."
             ) from None
 
-    def _prepare(self, path: Path, schema: str, version: int) -> None:
+    def _prepare(self, path: Path, schema: str, version: int, migrations: Mapping[int, str]) -> None:
         until = time.monotonic() + BUSY_SECONDS
         while True:  # the switch to WAL does not wait for its lock by itself
             try:
@@ -46,14 +47,15 @@ class Database:
         self._db.execute("PRAGMA foreign_keys=ON")
         with self.writing() as db:
             found = db.execute("PRAGMA user_version").fetchone()[0]
-            if found not in (0, version):
+            if found > version:
                 raise UserError(
                     f"{path} was written by another version of Lectern (schema {found}, this one reads {version}).",
                     "Use that version, or set LECTERN_HOME to a new folder.",
                 )
-            if found == 0:
-                for statement in schema.split(";"):
+            for statements in [schema] if found == 0 else [migrations[older] for older in range(found, version)]:
+                for statement in statements.split(";"):
                     db.execute(statement)
+            if found != version:
                 db.execute(f"PRAGMA user_version={version}")
 
     def close(self) -> None:

@@ -34,6 +34,12 @@ def keep_upload(settings: Settings, corpus: str, label: str, file: BinaryIO) -> 
     """Store an upload whole or not at all; one of the same name takes its place."""
     load_profile(corpus, settings.root)
     target = uploads(settings, corpus) / upload_name(label)
+    keep(target, file)
+    return target
+
+
+def keep(target: Path, file: BinaryIO) -> None:
+    """Store what `file` holds as `target`, whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=target.parent, prefix=".part-", delete=False) as part:
         try:
@@ -45,7 +51,6 @@ def keep_upload(settings: Settings, corpus: str, label: str, file: BinaryIO) -> 
         except BaseException:
             Path(part.name).unlink(missing_ok=True)
             raise
-    return target
 
 
 def forget_uploads(settings: Settings, corpus: str, paths: list[str]) -> None:

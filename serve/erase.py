@@ -113,7 +113,7 @@ def _emptied(trace: Trace, gone: set[str]) -> Trace:
                     notice=ERASED[language(trace.question)], timings=trace.answer.timings)  # fmt: skip
     kept = [hit for hit in trace.hits if _version(hit) not in gone]
     return Trace(id=trace.id, corpus=trace.corpus, question="", standalone="", hits=kept, prompt=[], raw="", answer=answer,
-                 created=trace.created, key=trace.key)  # fmt: skip
+                 created=trace.created, key=trace.key, conversation=trace.conversation, attached=trace.attached)  # fmt: skip
 
 
 def _version(hit: dict[str, Any]) -> str:

@@ -58,6 +58,15 @@ def extract(question: str, hits: Sequence[Hit]) -> list[Span]:
     return [s.span for s in sorted(chosen, key=lambda s: (order[s.place[0]], s.place[1]))]
 
 
+def nearest(question: str, hits: Sequence[Hit]) -> list[Span]:
+    """The best sentence of each of the three passages that come nearest to an answer, best first."""
+    found: dict[str, Span] = {}
+    for s in sorted(score_sentences(question, hits), key=lambda s: -s.score):
+        if s.score:
+            found.setdefault(s.span.hit.chunk.id, s.span)
+    return list(found.values())[:MOST]
+
+
 def score_sentences(question: str, hits: Sequence[Hit]) -> list[Scored]:
     """Every sentence of the hits, by BM25 among themselves; 0 for one that shares no word with the question.
 

@@ -4,10 +4,11 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Annotated, Any, cast
+from uuid import uuid4
 
 import httpx
 from fastapi import Depends, HTTPException, Request
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from ingest.search import Searcher
+    from serve.attached import Attached
     from serve.chain import Assistant
-    from serve.form import Form
+    from serve.completion import ChatRequest
 
 ASKED_AT_ONCE = 16  # questions being answered; more wait their turn
 WAITING = 64  # and more than these are sent away
@@ -48,6 +50,7 @@ class Gateway:
         self._threads = ThreadPoolExecutor(ASKED_AT_ONCE, "ask")
         self._asked = 0
         self._searcher: Searcher | None = None
+        self._attached: Attached | None = None
         self._assistants: dict[str, Assistant] = {}
         self._opening = threading.RLock()
 
@@ -79,6 +82,16 @@ class Gateway:
             if self._searcher is None:
                 self._searcher = Searcher(self.settings)
             return self._searcher
+
+    @property
+    def attached(self) -> "Attached":
+        """The files attached to conversations."""
+        from serve.attached import Attached
+
+        with self._opening:
+            if self._attached is None:
+                self._attached = Attached(self.settings)
+            return self._attached
 
     def assistant(self, corpus: str) -> "Assistant":
         """The assistant of a corpus; opened anew when its profile was edited."""
@@ -120,8 +133,7 @@ class Gateway:
             "adapter": serving.name if serving else None, "examples": profile.serve.examples,
         })  # fmt: skip
 
-    async def ask(self, corpus: str, question: str, history: Sequence[dict[str, str]], max_tokens: int | None,
-                  key: str, form: "Form | None" = None, stop: tuple[str, ...] = ()) -> AsyncGenerator[Told, None]:  # fmt: skip
+    async def ask(self, asked: "ChatRequest", key: str) -> AsyncGenerator[Told, None]:
         """Checked pieces of the answer as they come, then its trace, which is on record by then.
 
         The chain blocks, so it runs in a thread of its own from first to last; leaving the loop early stops it.
@@ -136,13 +148,9 @@ class Gateway:
             if not left.is_set():
                 loop.call_soon_threadsafe(told.put_nowait, item)
 
-        def answer(assistant: "Assistant") -> Iterator[Told]:
-            longest = assistant.profile.serve.max_tokens  # more would leave the passages no room in the prompt
-            return assistant.stream(question, history, max_tokens=min(max_tokens or longest, longest), form=form, stop=stop)
-
         self._asked += 1
         try:
-            self._threads.submit(self._answer, corpus, answer, key, left, tell)
+            self._threads.submit(self._answer, asked, key, left, tell)
             item: Told | Exception = ""
             while not isinstance(item, Trace):
                 item = await told.get()
@@ -153,17 +161,27 @@ class Gateway:
             left.set()
             self._asked -= 1
 
-    def _answer(self, corpus: str, answer: "Callable[[Assistant], Iterator[Told]]", key: str, left: threading.Event,
-                tell: Callable[[Told | Exception], None]) -> None:  # fmt: skip
+    def _answer(self, asked: "ChatRequest", key: str, left: threading.Event, tell: Callable[[Told | Exception], None]) -> None:
+        from serve.followup import with_document
+
         if left.is_set():
             return
         try:
-            with closing(cast("Generator[Told, None, None]", answer(self.assistant(corpus)))) as pieces:
-                for piece in pieces:
+            assistant, conversation = self.assistant(asked.model), asked.conversation or uuid4().hex
+            last = self.journal.last_turn(conversation, key)
+            if last and last.corpus != asked.model:
+                raise UserError(f"This conversation is with {last.corpus}.", f"Send no `conversation` to begin one with {asked.model}.")
+            longest = assistant.profile.serve.max_tokens  # more would leave the passages no room in the prompt
+            length = min(asked.max_completion_tokens or asked.max_tokens or longest, longest)
+            with ExitStack() as stack:
+                files = stack.enter_context(self.attached.searcher(key, conversation, self.searcher.embedder))
+                said = assistant.stream(asked.question, with_document(asked.history, last), max_tokens=length, form=asked.form,
+                                        stop=asked.stops, documents=asked.documents, attached=files)  # fmt: skip
+                for piece in stack.enter_context(closing(cast("Generator[Told, None, None]", said))):
                     if left.is_set():
                         return
                     if isinstance(piece, Trace):
-                        piece = piece.model_copy(update={"key": key})
+                        piece = piece.model_copy(update={"key": key, "conversation": conversation})
                         self.journal.add_trace(piece)
                     tell(piece)
         except Exception as error:  # goes to whoever asked, in the route

@@ -1,4 +1,4 @@
-"""The journal: who asked what, what was answered and said of it, keys, jobs and who did what. home/journal.sqlite3."""
+"""The journal: who asked what in which conversation, what came of it, keys, jobs and who did what. home/journal.sqlite3."""
 
 import json
 import secrets
@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from corpora import UserError
+from serve.conversations import Conversations
 from serve.database import now
 from serve.jobs import JOBS_SCHEMA, Jobs
 from serve.keys import KEYS_SCHEMA, Keys
 from serve.schema import Feedback, Trace
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RECORDS_SCHEMA = """
 CREATE TABLE traces (
     id TEXT PRIMARY KEY, corpus TEXT NOT NULL, created TEXT NOT NULL, key TEXT NOT NULL,
-    trace TEXT NOT NULL
+    trace TEXT NOT NULL, conversation TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX traces_corpus ON traces(corpus, created);
+CREATE INDEX traces_conversation ON traces(key, conversation) WHERE conversation != '';
 CREATE TABLE feedback (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
     trace TEXT NOT NULL REFERENCES traces(id), key TEXT NOT NULL, created TEXT NOT NULL,
@@ -30,19 +32,25 @@ CREATE TABLE audit (
 )
 """
 SCHEMA = ";".join((KEYS_SCHEMA, JOBS_SCHEMA, RECORDS_SCHEMA))
+MIGRATIONS = {  # schema found → statements that lead to the next one
+    1: """
+ALTER TABLE traces ADD COLUMN conversation TEXT NOT NULL DEFAULT '';
+CREATE INDEX traces_conversation ON traces(key, conversation) WHERE conversation != ''
+""",
+}
 
 
-class Journal(Keys, Jobs):
+class Journal(Keys, Jobs, Conversations):
     """Everything that serving must remember, in one file that gateway, worker and commands open together."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        super().__init__(root / "journal.sqlite3", SCHEMA, SCHEMA_VERSION)
+        super().__init__(root / "journal.sqlite3", SCHEMA, SCHEMA_VERSION, MIGRATIONS)
 
     def add_trace(self, trace: Trace) -> None:
         with self.writing() as db:
-            db.execute("INSERT INTO traces VALUES (?, ?, ?, ?, ?)",
-                       (trace.id, trace.corpus, trace.created, trace.key, trace.model_dump_json()))  # fmt: skip
+            db.execute("INSERT INTO traces (id, corpus, created, key, trace, conversation) VALUES (?, ?, ?, ?, ?, ?)",
+                       (trace.id, trace.corpus, trace.created, trace.key, trace.model_dump_json(), trace.conversation))  # fmt: skip
 
     def trace(self, trace_id: str) -> Trace | None:
         row = self.row("SELECT trace FROM traces WHERE id = ?", (trace_id,))

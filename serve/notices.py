@@ -25,6 +25,14 @@ NOTICES = {
         "en": "No passage fits beside this question in the model's prompt, so this is quoted from the documents, word for word.",
         "zh": "问题太长，提示中放不下任何段落，以下逐字引自文件。",
     },
+    "surveyed": {
+        "en": "For this the documents were read from end to end; lines that have these words are quoted as they stand.",
+        "zh": "为此通读了文件，以下逐字引用含有这些词语的内容。",
+    },
+    "summed": {
+        "en": "The document's own sentences, the first of each section, word for word.",
+        "zh": "以下逐字引用文件各节的第一句。",
+    },
     "cut": {
         "en": "The language model stopped in the middle; what stands here was checked.",
         "zh": "语言模型中途停止；以上内容均已核对。",

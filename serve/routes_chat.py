@@ -76,8 +76,7 @@ async def _answer(request: Request, asked: ChatRequest, shared: Gateway, key: st
     if len(asked.question) > MAX_QUESTION:
         said = f"The question has {len(asked.question):,} characters; at most {MAX_QUESTION:,} are read."
         raise HTTPException(413, f"{said} Shorten it, or add the text as a document.")
-    length = asked.max_completion_tokens or asked.max_tokens
-    pieces = shared.ask(asked.model, asked.question, asked.history, length, key, asked.form, asked.stops)
+    pieces = shared.ask(asked, key)
     completion = Completion(asked.model, asked.form is not None)
     if asked.stream:
         return StreamingResponse(_stream(pieces, completion), media_type="text/event-stream", headers=STREAM_HEADERS)

@@ -1,4 +1,4 @@
-"""The nouns of serve: Citation, Answer, Trace, Feedback, Job. All are stored and sent as the JSON of their fields."""
+"""The nouns of serve: Citation, Answer, Trace, Conversation, Feedback, Job. All are stored and sent as the JSON of their fields."""
 
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ class Answer(BaseModel):
 
     answer: str
     citations: list[Citation] = []
+    nearest: list[Citation] = []  # of a refusal: the passages that came nearest, which answer nothing
     refused: bool = False
     mode: Mode = "model"
     model: str = ""  # the base or adapter asked; empty where none was
@@ -51,6 +52,18 @@ class Trace(BaseModel):
     answer: Answer
     created: str
     key: str = ""  # id of the key that asked
+    conversation: str = ""  # what it is a turn of: 32 hex digits; empty for what a command asked
+    attached: bool = False  # files of the conversation were searched too: nothing is trained on it
+
+
+class Conversation(BaseModel):
+    """What traces of one id have in common; `question` is the first one."""
+
+    id: str
+    corpus: str
+    created: str
+    question: str
+    turns: int
 
 
 class Feedback(BaseModel):

@@ -20,6 +20,7 @@ from serve.form import Form
 from serve.prompt import REFUSAL
 from serve.schema import Citation
 from serve.sentences import complete_sentences
+from serve.wording import content
 
 PHRASE = 8  # tokens; a longer value is a statement and stands by itself or not at all
 NAME = 3  # tokens; a longer name that the model made up is a statement too, and so is one with a figure or a code
@@ -106,8 +107,9 @@ def supports(value: str, name: str, question: str, shown: Sequence[Hit], weigh: 
     """The places that `value` stands on, one for each of its sentences; none where one of them does not stand."""
     found: list[Span] = []
     for sentence in complete_sentences(iter([value])):
-        _, stands = cited(sentence, shown, weigh)
-        if not stands or isinstance(value, Figure):
+        said, stands = cited(sentence, shown, weigh)
+        known = {word for span, *_ in stands for word in content(f"{span.hit.chunk.context}\n{span.text}")}
+        if not stands or isinstance(value, Figure) or not known.issuperset(content(said)):  # no room for a word of its own in a field
             found = []
             break
         found += [span for span, *_ in stands if span not in found]

@@ -177,7 +177,8 @@ def test_routes_are_those_of_the_contract(nobody: TestClient) -> None:
             ("DELETE", "/v1/corpora/{corpus}/documents/{version}"), ("POST", "/v1/feedback"), ("POST", "/v1/jobs"),
             ("GET", "/v1/jobs"), ("GET", "/v1/jobs/{job_id}"), ("GET", "/v1/jobs/{job_id}/events"),
             ("POST", "/v1/jobs/{job_id}/cancel"), ("POST", "/v1/adapters/{corpus}/promote"),
-            ("POST", "/v1/adapters/{corpus}/rollback")} <= there  # fmt: skip
+            ("POST", "/v1/adapters/{corpus}/rollback"), ("GET", "/v1/conversations"), ("GET", "/v1/conversations/{conversation}"),
+            ("DELETE", "/v1/conversations/{conversation}"), ("POST", "/v1/conversations/{conversation}/files")} <= there  # fmt: skip
 
 
 def test_revoked_key_is_refused_at_once(nobody: TestClient, journal: Journal) -> None:
@@ -354,6 +355,67 @@ def test_earlier_turns_are_history_and_parts_are_read(client: Any, journal: Jour
     trace = journal.trace(answer["trace_id"])
     assert trace and trace.question == "How tight\nare they?" and "flange bolts" in trace.standalone
     assert "Ignore" not in trace.model_dump_json()
+
+
+def say(client: Any, *turns: str, **extra: Any) -> Any:
+    """The answer to the last of `turns`, which are a person's and the assistant's by turns."""
+    messages = [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(turns)]
+    return client.post("/v1/chat/completions", json={"model": "pumps", "messages": messages, **extra})
+
+
+def test_a_conversation_is_listed_read_and_deleted(client: Any, journal: Journal) -> None:
+    first = say(client, QUESTION).json()
+    said = first["choices"][0]["message"]["content"]
+    second = say(client, QUESTION, said, "What about its shaft seal?", conversation=first["conversation"]).json()
+    assert second["conversation"] == first["conversation"] and len(first["conversation"]) == 32
+    assert ask(client).json()["conversation"] != first["conversation"]
+    listed = client.get("/v1/conversations").json()["conversations"]
+    (mine,) = [c for c in listed if c["id"] == first["conversation"]]
+    assert (mine["corpus"], mine["question"], mine["turns"]) == ("pumps", QUESTION, 2) and mine["created"]
+    client.post("/v1/feedback", json={"trace_id": first["trace_id"], "score": -1}).raise_for_status()
+    read = client.get(f"/v1/conversations/{mine['id']}").json()
+    assert [(t["question"], t["trace_id"], t["score"]) for t in read["turns"]] == [
+        (QUESTION, first["trace_id"], -1), ("What about its shaft seal?", second["trace_id"], None)]  # fmt: skip
+    assert read["turns"][0]["answer"] == said and read["turns"][0]["citations"] == first["citations"] and read["corpus"] == "pumps"
+    assert client.delete(f"/v1/conversations/{mine['id']}").json() == {"deleted": mine["id"], "turns": 2, "files": 0}
+    assert client.get(f"/v1/conversations/{mine['id']}").status_code == 404
+    assert journal.trace(first["trace_id"]) is None and journal.trace(second["trace_id"]) is None
+
+
+def test_a_conversation_is_its_keys_alone(nobody: TestClient, client: Any, journal: Journal) -> None:
+    mine = say(client, QUESTION).json()["conversation"]
+    other = Someone(nobody, journal.create_key("somebody else"))
+    assert other.get("/v1/conversations").json() == {"conversations": []}
+    for call in (other.get, other.delete):
+        refused = call(f"/v1/conversations/{mine}")
+        assert refused.status_code == 404 and "GET /v1/conversations" in message(refused)
+    assert say(other, "Check the oil?", conversation=mine).json()["conversation"] == mine
+    assert len(other.get(f"/v1/conversations/{mine}").json()["turns"]) == 1, "what the other key asked under that id is its own"
+    assert len(client.get(f"/v1/conversations/{mine}").json()["turns"]) == 1
+
+
+@pytest.mark.parametrize("wrong", ["", "x" * 32, "A" * 32, "a" * 31, "a" * 33, 7, "../" + "a" * 29])
+def test_an_id_that_is_none_is_refused(client: Any, wrong: Any) -> None:
+    refused = say(client, QUESTION, conversation=wrong)
+    assert refused.status_code == 400 and "conversation" in message(refused)
+
+
+def test_a_conversation_stays_with_its_assistant(client: Any) -> None:
+    mine = say(client, QUESTION).json()["conversation"]
+    refused = say(client, QUESTION, conversation=mine, model="other")
+    assert refused.status_code == 400 and "is with pumps" in message(refused)
+
+
+def test_a_follow_up_leans_on_the_document_that_was_cited(client: Any, journal: Journal) -> None:
+    asked = "How tight are the anchor bolts of the base plate?"
+    first = say(client, asked).json()
+    assert first["citations"][0]["document"] == "p-70.pdf"
+    said = first["choices"][0]["message"]["content"]
+    second = say(client, asked, said, "And section 1?", conversation=first["conversation"]).json()
+    trace = journal.trace(second["trace_id"])
+    assert trace and "P-70 manual" in trace.standalone
+    alone = journal.trace(say(client, asked, said, "And section 1?").json()["trace_id"])
+    assert alone and "P-70" not in alone.standalone
 
 
 def test_many_ask_at_once(client: Any) -> None:

@@ -9,10 +9,12 @@ import pytest
 from corpora import UserError
 from ingest.search import Searcher
 from ingest.settings import Settings
-from serve.chain import Assistant, Piece, Turn, open_assistant
+from serve.chain import Assistant, open_assistant
+from serve.cite import STRUCK
 from serve.prompt import REFUSAL
 from serve.schema import Trace
 from serve.tokenizer import counter
+from serve.turn import Piece, Turn
 from tests.echo import echo
 
 QUESTION = "What does fault code SC-A04 mean?"
@@ -139,7 +141,45 @@ def test_a_clause_asked_for_by_number_is_quoted_whole(settings: Settings, search
 def test_what_the_documents_do_not_hold_is_refused(settings: Settings, searcher: Searcher, question: str) -> None:
     with echo("Anything at all.") as (url, seen):
         trace = assistant(settings, searcher, url=url).ask(question)
-    assert trace.answer.refused and trace.answer.notice and seen == [], "the model is not asked"
+    answer = trace.answer
+    assert answer.refused and answer.notice and seen == [], "the model is not asked"
+    assert "searched" in answer.notice or "查找" in answer.notice
+    assert not answer.citations and all(c.support == "unsupported" for c in answer.nearest)
+    assert all(searcher.manifest.text(c.version)[c.start : c.end] == c.quote for c in answer.nearest)
+
+
+def test_a_refusal_offers_what_came_nearest(settings: Settings, searcher: Searcher) -> None:
+    answer = assistant(settings, searcher).ask("Which sculptor painted the fan motor of the lighthouse in Ravenna?").answer
+    assert answer.refused and [c.marker for c in answer.nearest] == list(range(1, len(answer.nearest) + 1))
+    assert any("fan" in c.quote for c in answer.nearest)
+
+
+def test_where_the_profile_says_so_a_failing_sentence_is_struck(settings: Settings, searcher: Searcher) -> None:
+    words = "It happens at 95 °C on ~~Mars~~ [1]. SC-A04 is a fan motor overload [1]. Nothing else is [2]."
+    with echo(words) as (url, _):
+        one = assistant(settings, searcher, url=url)
+        serve = one.profile.serve.model_copy(update={"unsupported": "strike"})
+        one.reply.profile = one.profile.model_copy(update={"serve": serve})
+        answer = one.ask(QUESTION).answer
+        dropped = assistant(settings, searcher, url=url).ask(QUESTION).answer
+    gone, stands = answer.answer.split("~~ ", 1)
+    assert gone.startswith("~~It happens at 95 °C") and gone.count("~~") == 1, "the model's own strokes are no strokes"
+    assert stands == f"{dropped.answer} ~~Nothing else is.~~" and "95" not in dropped.answer
+    assert STRUCK.sub("", answer.answer).strip() == dropped.answer
+    with echo("It happens at 95 °C on Mars [1].") as (url, _):
+        one = assistant(settings, searcher, url=url)
+        one.reply.profile = one.profile.model_copy(update={"serve": serve})
+        assert one.ask(QUESTION).answer.mode == "extractive", "what is struck is no answer alone"
+
+
+def test_only_the_documents_given_are_searched(settings: Settings, searcher: Searcher) -> None:
+    one = assistant(settings, searcher)
+    names = [d["document"] for d in searcher.manifest.documents("maintenance")]
+    for name in names:
+        trace = one.ask(QUESTION, mode="extractive", documents=[name])
+        assert {h["document"] for h in trace.hits} <= {name} and {c.document for c in trace.answer.citations} <= {name}
+    with pytest.raises(UserError, match="No document"):
+        one.ask(QUESTION, documents=["none.pdf"])
 
 
 def test_a_follow_up_is_searched_with_what_it_leans_on(settings: Settings, searcher: Searcher) -> None:

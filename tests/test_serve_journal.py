@@ -191,3 +191,44 @@ def test_file_of_another_version_or_none_at_all_is_refused_with_a_sentence(tmp_p
     (tmp_path / "journal.sqlite3").write_bytes(b"this is no database at all" * 100)
     with pytest.raises(UserError, match="damaged"):
         Journal(tmp_path)
+
+
+def turn(trace_id: str, conversation: str, key: str = "k", question: str = "How tight?", corpus: str = "maintenance") -> Trace:
+    return trace(trace_id, corpus=corpus).model_copy(update={"conversation": conversation, "key": key, "question": question})
+
+
+def test_conversations_are_their_keys_own_newest_first_with_their_first_question(journal: Journal) -> None:
+    for one in (turn("a1", "a", question="First?"), turn("b1", "b", corpus="legal"), turn("a2", "a", question="Second?"),
+                turn("c1", "a", key="other"), trace("asked by a command")):  # fmt: skip
+        journal.add_trace(one)
+    listed = journal.conversations("k")
+    assert [(c.id, c.corpus, c.question, c.turns) for c in listed] == [("b", "legal", "How tight?", 1), ("a", "maintenance", "First?", 2)]
+    assert [t.id for t in journal.turns("a", "k")] == ["a1", "a2"] and [t.id for t in journal.turns("a", "other")] == ["c1"]
+    last = journal.last_turn("a", "k")
+    assert last and last.id == "a2" and journal.last_turn("b", "other") is None and journal.turns("", "k") == []
+
+
+def test_a_deleted_conversation_takes_what_was_said_of_it_along(journal: Journal) -> None:
+    for one in (turn("a1", "a"), turn("a2", "a"), turn("o1", "a", key="other"), turn("b1", "b")):
+        journal.add_trace(one)
+        journal.add_feedback(Feedback(trace_id=one.id, score=-1, correction="40 Nm [1]."), one.key)
+    assert journal.delete_conversation("a", "k") == 2 and journal.delete_conversation("a", "k") == 0
+    assert sorted(t.id for t in journal.traces("maintenance")) == ["b1", "o1"]
+    assert sorted(f.trace_id for f, _ in journal.feedback("maintenance")) == ["b1", "o1"]
+    assert journal.delete_conversation("", "k") == 0
+
+
+def test_a_journal_of_the_version_before_keeps_what_it_has(tmp_path: Path) -> None:
+    old = Journal(tmp_path)
+    old.add_trace(trace("before"))
+    key = old.create_key("maria")
+    old.close()
+    with sqlite3.connect(tmp_path / "journal.sqlite3") as db:  # as schema 1 had it
+        db.executescript("DROP INDEX traces_conversation; ALTER TABLE traces DROP COLUMN conversation; PRAGMA user_version=1")
+    with ThreadPoolExecutor(4) as threads:
+        journal = next(iter(threads.map(lambda _: Journal(tmp_path), range(4))))
+    assert journal.trace("before") == trace("before") and journal.check_key(key)
+    journal.add_trace(turn("after", "a"))
+    assert [c.id for c in journal.conversations("k")] == ["a"]
+    with sqlite3.connect(tmp_path / "journal.sqlite3") as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)

@@ -24,7 +24,7 @@ from ui.markup import (
     welcome_html,
 )
 
-OURS = {"div", "p", "br", "strong", "code", "pre", "span", "b", "i", "q", "ol", "li", "button", "mark", "h1", "h2"}
+OURS = {"div", "p", "br", "strong", "del", "code", "pre", "span", "b", "i", "q", "ol", "li", "button", "mark", "h1", "h2"}
 HOSTILE = [
     '<img src=http://203.0.113.9/a.png onerror="alert(1)">',
     "![x](http://203.0.113.9/a.png)",
@@ -124,6 +124,7 @@ def test_markers_open_their_citations_and_unknown_ones_stay_text() -> None:
 
 
 def test_answer_keeps_lists_code_and_emphasis() -> None:
+    assert "<del" in (html := answer_html("~~It <b>burns</b>.~~ It runs [1].", [cite("d")])) and "<b>burns" not in html
     html = answer_html("Do **this**:\n\n1. Open `V1`\n2. Close\n\n```py\nif a[1] < 2:\n    pass\n```\nDone.", [])
     assert "<strong>this</strong>" in html and "<code>V1</code>" in html and 'data-n="2."' in html
     assert "<pre>if a[1] &lt; 2:\n    pass</pre>" in html and "<p>Done.</p>" in html

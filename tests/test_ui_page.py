@@ -337,6 +337,48 @@ def test_hostile_words_are_shown_and_load_nothing(page: Page, tmp_path: Path, mo
     assert asked and all(re.match(rf"{re.escape(url)}/|data:|blob:{re.escape(url)}/", sent) for sent in asked), asked
 
 
+def test_an_earlier_conversation_is_reopened_gone_on_with_and_deleted(page: Page, tmp_path: Path) -> None:
+    """No model runs: the answers are quoted, which is all that this needs."""
+    with cache_lock():
+        copy(small_index(), tmp_path)
+    (port,) = free_ports(1)
+    env = environment(tmp_path) | {"LECTERN_API_PORT": str(port), "LECTERN_VLLM_PORT": "1"}
+    gateway, journal = f"http://127.0.0.1:{port}", Journal(tmp_path)
+    other = "How often is the oil of the SC-40 changed?"
+    with started(["serve", "api"], env, f"{gateway}/health"), page_of(gateway) as url:
+        page.goto(url)
+        page.get_by_placeholder("Paste your key").fill(journal.local_key())
+        page.get_by_role("button", name="Sign in").click()
+        choose(page, "Plant maintenance")
+        ask(page, QUESTION)
+        answered(page, 0)
+        ask(page, "And SC-A05?")
+        answered(page, 1)
+        page.get_by_role("button", name="New conversation").click()
+        expect(page.locator(".question")).to_have_count(0)
+        ask(page, other)
+        answered(page, 0)
+        rows = page.locator("[class*=st-key-conversation-]")
+        expect(rows).to_have_count(2)
+        expect(rows.first).to_contain_text(other)
+
+        rows.last.get_by_role("button", name=QUESTION).click()
+        expect(page.locator(".question").first).to_have_text(QUESTION)
+        expect(page.locator(".question")).to_have_count(2)
+        ask(page, "And SC-A06?")
+        answered(page, 2)
+        (trace,) = journal.traces("maintenance", limit=1)
+        assert trace.standalone == "What does fault code SC-A06 on the SC-40 compressor mean?"
+        assert [c.turns for c in journal.conversations(trace.key)] == [1, 3], "it goes on under its own id"
+
+        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        rows.last.get_by_role("button").last.click()
+        page.get_by_role("button", name="Delete it").click()
+        expect(rows).to_have_count(1)
+        expect(page.locator(".question")).to_have_count(0)
+        assert [c.question for c in journal.conversations(trace.key)] == [other]
+
+
 @pytest.fixture
 def lonely() -> Iterator[str]:
     """Streamlit with a gateway that is not there."""

@@ -12,7 +12,7 @@ from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
 from serve.champion import champion, versions
 from serve.check import check
-from serve.cite import MARKER, markers
+from serve.cite import MARKER, STRUCK, markers
 from serve.engine import Engine
 from serve.generate import CutShort, ModelGone, generate
 from serve.prompt import REFUSAL
@@ -118,7 +118,7 @@ def _through_chain(assistant: Assistant, gold: Gold, adapter: str | None) -> tup
     if adapter is not None and trace.prompt and not assistant.engine.up():
         raise UserError("The model server went away while it was measured.", "See its log: run/vllm.log in LECTERN_HOME")
     answer = trace.answer
-    words = MARKER.sub("", answer.answer)
+    words = MARKER.sub("", STRUCK.sub("", answer.answer))
     statements, unsupported = judged_statements(trace)
     outcome = Outcome(
         answerable=gold.question.answerable, refused=answer.refused, quoted=answer.mode == "extractive" and not answer.refused,
@@ -144,7 +144,7 @@ def judged_statements(trace: Trace) -> tuple[int, int]:
     contexts = {row["chunk_id"]: row["context"] for row in trace.hits}
     citations = {c.marker: c for c in trace.answer.citations}
     statements = unsupported = 0
-    for text, named in _statements(trace.answer.answer):
+    for text, named in _statements(STRUCK.sub("", trace.answer.answer)):
         statements += 1
         beside = [citations[n] for n in named if n in citations]
         unsupported += not any(check(text, c.quote, contexts.get(c.chunk_id, "")).support == "supported" for c in beside)

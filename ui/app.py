@@ -8,6 +8,7 @@ import streamlit as st
 
 from ui.chat import has_begun, new_conversation, show_chat
 from ui.client import Assistant, Gateway, GatewayError, Health
+from ui.conversations import show_conversations
 from ui.documents import show_documents
 from ui.markup import card_html, choose_html, health_html, label, notice_html
 from ui.passage import close_citation
@@ -44,6 +45,7 @@ def _page(gateway: Gateway) -> None:
         show_documents(gateway, chosen)
     else:
         show_chat(gateway, chosen)
+        show_conversations(gateway, chosen)  # after the answer, so that its conversation is among them
 
 
 def _assistants(gateway: Gateway) -> list[Assistant]:

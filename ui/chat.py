@@ -1,14 +1,16 @@
 """A conversation with one assistant: ask, watch the answer come, open its citations, say whether it was right."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
+from uuid import uuid4
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui.client import Answer, Assistant, Gateway, GatewayError, Message, Thought
+from ui.client import Answer, Assistant, Gateway, GatewayError, Message, Said, Thought
 from ui.markup import answer_html, broken_html, draft_html, heading, label, notice_html, question_html, welcome_html
 from ui.passage import close_citation, open_citation, opened, show_passage
 from ui.sheet import show_sheet
@@ -29,6 +31,14 @@ class Turn:
     error: str = ""
     score: Literal[1, -1] | None = None
     corrected: bool = False
+
+
+@dataclass(slots=True)
+class Talk:
+    """The conversation with an assistant that is on the page; the gateway keeps it under its id."""
+
+    id: str = field(default_factory=lambda: uuid4().hex)
+    turns: list[Turn] = field(default_factory=list)
 
 
 def show_chat(gateway: Gateway, assistant: Assistant) -> None:
@@ -53,8 +63,19 @@ def show_chat(gateway: Gateway, assistant: Assistant) -> None:
 
 
 def new_conversation(assistant_id: str) -> None:
-    _turns(assistant_id).clear()
+    _talks()[assistant_id] = Talk()
     close_citation()
+
+
+def reopen(assistant_id: str, conversation: str, said: Sequence[Said]) -> None:
+    """Go on with an earlier conversation."""
+    _talks()[assistant_id] = Talk(conversation, [Turn(s.question, text=s.text, answer=s.answer, score=s.score) for s in said])
+    close_citation()
+
+
+def open_conversation(assistant_id: str) -> str:
+    """The id of the one on the page."""
+    return _talk(assistant_id).id
 
 
 def has_begun(assistant_id: str) -> bool:
@@ -62,9 +83,17 @@ def has_begun(assistant_id: str) -> bool:
     return bool(_turns(assistant_id) or "asked" in st.session_state or st.session_state.get(f"question-{assistant_id}"))
 
 
+def _talks() -> dict[str, Talk]:
+    talks: dict[str, Talk] = st.session_state.setdefault("talks", {})
+    return talks
+
+
+def _talk(assistant_id: str) -> Talk:
+    return _talks().setdefault(assistant_id, Talk())
+
+
 def _turns(assistant_id: str) -> list[Turn]:
-    conversations: dict[str, list[Turn]] = st.session_state.setdefault("conversations", {})
-    return conversations.setdefault(assistant_id, [])
+    return _talk(assistant_id).turns
 
 
 def _question_box(assistant: Assistant) -> str | None:
@@ -105,7 +134,7 @@ def _answer(gateway: Gateway, assistant: Assistant, turns: list[Turn]) -> None:
     draft.html(draft_html("", 0))
     messages = [*_history(turns[:-1]), {"role": "user", "content": turn.question}]
     try:
-        for piece in with_pauses(gateway.ask(assistant.id, messages), REDRAWN):
+        for piece in with_pauses(gateway.ask(assistant.id, messages, _talk(assistant.id).id), REDRAWN):
             if isinstance(piece, Answer):
                 turn.answer = piece
             elif isinstance(piece, Thought):
@@ -151,7 +180,7 @@ def _show_reply(gateway: Gateway, assistant: Assistant, turn: Turn, number: int)
     found = opened()
     index = found.index if found and found.trace_id == answer.trace_id else None
     key = f"answer-{assistant.id}-{number}"
-    html = answer_html(turn.text, answer.citations, index, verbatim=answer.mode == "extractive")
+    html = answer_html(turn.text, answer.citations, index, answer.mode == "extractive", answer.refused)
     show_sheet(html, key, partial(_open, assistant.id, answer))
     if answer.trace_id:
         with st.container(key=f"rating-{number}"):

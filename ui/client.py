@@ -88,6 +88,38 @@ class Answer:
     refused: bool = False
     notice: str = ""
 
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        refused = bool(data.get("refused"))  # then what it shows are the passages that came nearest
+        return cls(
+            citations=[Citation.read(c) for c in (data.get("nearest", ()) if refused else data["citations"])],
+            trace_id=str(data.get("trace_id") or ""),
+            mode=str(data.get("mode") or "model"),
+            refused=bool(data.get("refused")),
+            notice=str(data.get("notice") or ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation(Reply):
+    """An earlier conversation, called by its first question."""
+
+    id: str
+    corpus: str
+    created: str
+    question: str
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One turn of an earlier conversation."""
+
+    question: str
+    text: str
+    answer: Answer
+    score: Literal[1, -1] | None
+
 
 @dataclass(frozen=True, slots=True)
 class Thought:
@@ -158,9 +190,11 @@ class Gateway:
             if m.get("lectern", {}).get("kind") == "assistant"
         ]
 
-    def ask(self, assistant: str, messages: Sequence[Message]) -> Generator[str | Thought | Answer]:
+    def ask(self, assistant: str, messages: Sequence[Message], conversation: str = "") -> Generator[str | Thought | Answer]:
         """The thinking, the answer in pieces as they are checked and sent, and at the end what stands beside it."""
         body = {"model": assistant, "messages": list(messages), "stream": True}
+        if conversation:
+            body["conversation"] = conversation
         answer: Answer | None = None
         with self._stream("POST", "/v1/chat/completions", json=body) as response:
             for _, data in events(response.iter_bytes()):
@@ -176,16 +210,21 @@ class Gateway:
                     if piece := delta.get("content"):
                         yield piece
                 if "citations" in chunk:
-                    answer = Answer(
-                        citations=[Citation.read(c) for c in chunk["citations"]],
-                        trace_id=str(chunk.get("trace_id") or ""),
-                        mode=str(chunk.get("mode") or "model"),
-                        refused=bool(chunk.get("refused")),
-                        notice=str(chunk.get("notice") or ""),
-                    )
+                    answer = Answer.read(chunk)
         if answer is None:
             raise GatewayError("The answer broke off before its citations came, so it cannot be checked. Ask again.")
         yield answer
+
+    def conversations(self) -> list[Conversation]:
+        """The person's own, newest first."""
+        return [Conversation.read(c) for c in self._json("GET", "/v1/conversations")["conversations"]]
+
+    def conversation(self, conversation: str) -> list[Said]:
+        turns = self._json("GET", f"/v1/conversations/{_part(conversation)}")["turns"]
+        return [Said(str(t["question"]), str(t["answer"]), Answer.read(t), t.get("score")) for t in turns]
+
+    def delete_conversation(self, conversation: str) -> None:
+        self._send("DELETE", f"/v1/conversations/{_part(conversation)}")
 
     def passage(self, corpus: str, citation: Citation) -> Passage:
         path = f"/v1/corpora/{_part(corpus)}/versions/{_part(citation.version)}/passage"

@@ -10,7 +10,7 @@ from html import escape
 
 from ui.client import Assistant, Citation, Document, Health, Passage
 
-INLINE = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*|( ?)\[(\d{1,3})\]")
+INLINE = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*|~~((?:(?!~~).)+)~~|( ?)\[(\d{1,3})\]")
 MARKER = re.compile(r"( ?)\[(\d{1,3})\]")
 FENCE = re.compile(r"^```[^\n]*\n(.*?)(?:^```[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 ITEM = re.compile(r"\s*(?:[-*•]|(\d{1,3})[.)])\s+(.*)")
@@ -81,9 +81,10 @@ def heading(kind: str, notice: str) -> str:
 STOPPED = notice_html("stopped", "Stopped before it was complete.", "Nothing of it is remembered. Ask again.")
 
 
-def answer_html(text: str, citations: Sequence[Citation], opened: int | None = None, verbatim: bool = False) -> str:
+def answer_html(text: str, citations: Sequence[Citation], opened: int | None = None, verbatim: bool = False,
+                refused: bool = False) -> str:  # fmt: skip
     """A complete answer with its citations below; `data-cite` is the index in `citations`, `opened` the open one.
-    `verbatim`: the text is the documents' own, so its asterisks and dashes are no markup."""
+    `verbatim`: the text is the documents' own, so its asterisks and dashes are no markup. `refused`: they only came near."""
     places = {citation.marker: index for index, citation in enumerate(citations)}
 
     def chip(n: int) -> str:
@@ -91,8 +92,9 @@ def answer_html(text: str, citations: Sequence[Citation], opened: int | None = N
 
     body = MARKER.sub(lambda m: JOIN[m[1]] + chip(int(m[2])), escape(text)) if verbatim else _blocks(text, chip)
     body = body.replace("\u2060", "")  # it kept a document's own brackets from being taken for markers
-    rows = "".join(_row(c, i, i == opened, verbatim) for i, c in enumerate(citations))
-    sources = f'<ol class="citations" aria-label="Citations">{rows}</ol>' if rows else ""
+    tag = "near, but no answer" if refused else "word for word" if verbatim else ""
+    rows = "".join(_row(c, i, i == opened, tag) for i, c in enumerate(citations))
+    sources = f'<ol class="citations" aria-label="{"Nearest passages" if refused else "Citations"}">{rows}</ol>' if rows else ""
     return f'<div class="answer{" verbatim" if verbatim else ""}"{lang(text)}>{body}</div>{sources}'
 
 
@@ -122,10 +124,9 @@ def _chip(citation: Citation, index: int, opened: bool) -> str:
     )
 
 
-def _row(citation: Citation, index: int, opened: bool, verbatim: bool) -> str:
-    tags = [(citation.support, SUPPORT[citation.support]), ("", BY[citation.by])]
-    if verbatim:  # a quote always supports itself: to call it checked would say more than is known
-        tags = [("", "word for word")]
+def _row(citation: Citation, index: int, opened: bool, tag: str) -> str:
+    # a quote always supports itself: to call it checked would say more than is known
+    tags = [("", tag)] if tag else [(citation.support, SUPPORT[citation.support]), ("", BY[citation.by])]
     badges = "".join(f'<i class="{kind}">{said}</i>' for kind, said in tags)
     page = f'<span class="page">page {citation.page}</span>' if citation.page is not None else ""
     return (
@@ -175,11 +176,13 @@ def _inline(text: str, chip: Chip) -> str:
     out, at = [], 0
     for match in INLINE.finditer(text):
         out.append(escape(text[at : match.start()]))
-        code, bold, space, marker = match.groups()
+        code, bold, gone, space, marker = match.groups()
         if code:
             out.append(f"<code>{escape(code)}</code>")
         elif bold:
             out.append(f"<strong>{_inline(bold, chip)}</strong>")
+        elif gone:
+            out.append(f'<del title="Not supported by the documents">{escape(gone)}</del>')
         else:
             out.append(JOIN[space] + chip(int(marker)))
         at = match.end()

@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-ALL = ("ingest", "precision", "unchanged", "memory", "pdf", "ocr", "search", "citations", "poison", "stale")
+ALL = ("ingest", "precision", "unchanged", "memory", "pdf", "ocr", "search", "citations", "followup", "poison", "stale")
 
 for name in sys.argv[1:] or ALL:
     if name not in ALL:
