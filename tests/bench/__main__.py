@@ -3,7 +3,8 @@
 import sys
 from importlib import import_module
 
-ALL = ("ingest", "precision", "unchanged", "memory", "pdf", "ocr", "search", "citations", "followup", "poison", "stale")
+ALL = ("ingest", "precision", "unchanged", "memory", "pdf", "ocr", "search", "retrieval", "quotes", "citations", "followup", "poison",
+       "stale", "latency")  # fmt: skip
 
 for name in sys.argv[1:] or ALL:
     if name not in ALL:
