@@ -7,7 +7,6 @@ comments are asked and the bare code is what must be found. Where the embedding 
 terms is fitted in meaning's place. The result is `fitted.json` in the corpus's folder of the home, with what it was fitted on.
 """
 
-import json
 import random
 import re
 import tempfile
@@ -25,7 +24,7 @@ from ingest.authority import count_citations
 from ingest.embed import Embedder
 from ingest.feedback import CHUNKS as BELIEVED
 from ingest.feedback import feedback_terms, mix
-from ingest.fitted import fitted_file
+from ingest.fitted import write_fitted
 from ingest.keywords import Keywords
 from ingest.language import language
 from ingest.manifest import Manifest, stamp
@@ -81,11 +80,7 @@ def fit(corpus: str, settings: Settings, embedder: Embedder, advance: Advance = 
     cited = count_citations(((d["version"], d["title"]) for d in documents), texts)
     written = {"languages": found, "cited": cited, "stamp": stamp(embedder), "chunks": total,
                "fitted": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
-    file = fitted_file(corpus, settings)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(written, indent=1, ensure_ascii=False), encoding="utf-8")
-    part.replace(file)
+    write_fitted(corpus, settings, written)
     return written
 
 

@@ -1,6 +1,7 @@
-"""What was fitted on a corpus: how much meaning or feedback terms count beside words for each language, and who cites whom."""
+"""What was fitted on a corpus: how much meaning or feedback terms count for each language, who cites whom, and who answers better."""
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,22 @@ def citations(corpus: str, settings: Settings) -> dict[str, int]:
     """How often other documents cite each title (`ingest.authority.title_key`); the same object until fitted.json changes."""
     found: dict[str, int] = fitted(corpus, settings).get("cited", {})
     return found
+
+
+def default_mode(corpus: str, settings: Settings, lang: str, model: str) -> str:
+    """`model` or `extractive`: which answered the corpus's own questions better (`tune eval`); empty where `model` was not measured."""
+    row = fitted(corpus, settings).get("modes", {}).get(lang, {})
+    return str(row["mode"]) if row.get("model") == model else ""
+
+
+def write_fitted(corpus: str, settings: Settings, found: Mapping[str, Any]) -> None:
+    """Put `found` into fitted.json, in one step; what it does not hold stays as it is."""
+    file = fitted_file(corpus, settings)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    whole = {"languages": {}, "cited": {}, **fitted(corpus, settings), **found}
+    part.write_text(json.dumps(whole, indent=1, ensure_ascii=False), encoding="utf-8")
+    part.replace(file)
 
 
 def wants_fitting(profile: Profile, settings: Settings, manifest: Manifest) -> bool:

@@ -85,6 +85,7 @@ class Hit:
     dense: float | None = None
     keyword: float | None = None
     named: bool = False  # the question names its document
+    exact: bool = False  # it is about, or mentions, a code or clause number of the question
 
     def to_json(self) -> dict[str, Any]:
         c = self.chunk

@@ -156,7 +156,7 @@ class Searcher:
             order.sort(key=lambda i: i not in verbatim)
         order = order[:k]
         return [
-            Hit(rank, score[i], *live[i], cosine.get(i), keyword.get(i), i in own) for rank, i in enumerate(order, 1)
+            Hit(rank, score[i], *live[i], cosine.get(i), keyword.get(i), i in own, exact.get(i, 0) > 0) for rank, i in enumerate(order, 1)
         ]
 
     def _named(self, corpus: str) -> tuple[Names, dict[str, set[str]]]:

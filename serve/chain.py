@@ -18,12 +18,13 @@ from ingest.tokens import tokens
 from serve.attached import CORPUS as ATTACHED
 from serve.attached import beside
 from serve.engine import Engine
-from serve.evidence import about, enough, evidence, term_weights
+from serve.evidence import about, distinct, enough, evidence, term_weights
 from serve.followup import standalone
 from serve.followup_slots import known_of
 from serve.instructions import without_instructions
 from serve.prompt import render_prompt
 from serve.reply import Reply
+from serve.rerank import READ, open_reranker
 from serve.retriever import CorpusRetriever
 from serve.schema import Trace
 from serve.survey import survey
@@ -31,6 +32,8 @@ from serve.thinking import Thought
 from serve.tiers import Tier, pick_tier
 from serve.tokenizer import counter
 from serve.turn import How, Piece, Turn, timed
+
+SPARE = 5  # hits more than are wanted, since some say the same
 
 
 class Assistant:
@@ -42,6 +45,7 @@ class Assistant:
         self.searcher = searcher
         self.engine = engine
         self.tier: Tier = pick_tier(settings)
+        self.reranker = open_reranker(settings.models / self.tier.reranker.id) if self.tier.reranker else None
         self.reply = Reply(profile, settings, searcher, self.tier, engine)
         self.chain: Runnable[Turn, Piece] = (
             RunnableLambda(self.understand)
@@ -69,8 +73,12 @@ class Assistant:
 
     def retrieve(self, question: str, k: int, documents: Sequence[str] = ()) -> list[Hit]:
         """The hits that a question would be answered from, of `documents` alone where some are given, without instructions in them."""
-        found = CorpusRetriever(searcher=self.searcher, corpus=self.profile.name, k=k, documents=tuple(documents)).invoke(question)
-        return without_instructions(question, about(question, [d.metadata["hit"] for d in found]))
+        read = max(k + SPARE, READ if self.reranker else 0)
+        retriever = CorpusRetriever(searcher=self.searcher, corpus=self.profile.name, k=read, documents=tuple(documents))
+        hits = [document.metadata["hit"] for document in retriever.invoke(question)]
+        if self.reranker:
+            hits = self.reranker.rerank(question, hits)
+        return without_instructions(question, about(question, distinct(hits)[:k]))
 
     def stands_alone(self, question: str, history: Sequence[dict[str, str]]) -> str:
         """The question as it is searched and asked, with what it leans on in `history`."""
@@ -116,6 +124,8 @@ class Assistant:
         """Choose who answers, and write the prompt if that is the model."""
         if turn.mode is None and self.profile.serve.mode != "auto":
             turn.mode = self.profile.serve.mode
+        elif turn.mode is None and not turn.form and self.reply.quotes_better(turn):
+            turn.mode, turn.why = "extractive", "wins"
         if turn.mode != "extractive" and turn.evidence >= enough(self.profile, turn.lang) and self.reads(turn.lang):
             length = turn.max_tokens or self.profile.serve.max_tokens
             kept = turn.hits[: self.profile.serve.keep]
@@ -143,7 +153,7 @@ class Assistant:
         elif turn.form:
             yield from self.reply.fill(turn, turn.form)
         elif turn.prompt is None or not turn.prompt.hits:
-            why = "asked" if turn.mode == "extractive" else "unread" if not self.reads(turn.lang) else "long"
+            why = turn.why if turn.mode == "extractive" else "unread" if not self.reads(turn.lang) else "long"
             yield from self.reply.quote(turn, why)
         elif not self.engine.up():
             yield from self.reply.quote(turn, "down")

@@ -7,18 +7,32 @@ from corpora import Profile
 from ingest.keywords import Keywords
 from ingest.language import language
 from ingest.schema import Hit
-from ingest.tokens import exact_tokens, is_cjk, tokens
+from ingest.tokens import exact_tokens, fold, is_cjk, tokens
 from serve.question import asked_words
 
 # Of a question's words, of Chinese ones its pairs of characters: single ones are everywhere, and a pair is broken by every other
 # wording. Of the shipped assistants' answerable `seen` questions 5 or 6 in a hundred have less.
 ENOUGH = {"en": 0.4, "zh": 0.15}
+LONG = 60  # characters; a shorter text may say the same of two things
 RARE = 3.0  # weight of a token that about one chunk in twenty holds
 
 
 def term_weights(keywords: Keywords) -> Callable[[str], float]:
     """Inverse document frequency of a token among the corpus's chunks (as in BM25, Robertson and Zaragoza 2009)."""
     return lru_cache(4096)(keywords.idf)
+
+
+def distinct(hits: Sequence[Hit]) -> list[Hit]:
+    """The hits without those that say word for word what a better one says; rows of tables and other short texts all stay."""
+    seen: set[str] = set()
+    kept = []
+    for hit in hits:
+        words = "".join(fold(hit.chunk.text).casefold().split())
+        if words not in seen:
+            kept.append(hit)
+        if len(words) >= LONG:
+            seen.add(words)
+    return kept
 
 
 def about(question: str, hits: Sequence[Hit]) -> list[Hit]:

@@ -5,6 +5,10 @@ NOTICES = {
         "en": "Quoted from the documents, word for word.",
         "zh": "以下逐字引自文件。",
     },
+    "wins": {
+        "en": "Quoting answered this assistant's test questions better than the language model in use, so this is quoted, word for word.",
+        "zh": "在这个助手的测试题上，引用原文比当前的语言模型答得好，以下逐字引自文件。",
+    },
     "down": {
         "en": "The language model is not running, so this is quoted from the documents, word for word.",
         "zh": "语言模型没有运行，以下逐字引自文件。",

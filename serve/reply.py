@@ -7,6 +7,7 @@ from itertools import chain as joined
 from uuid import uuid4
 
 from corpora import Profile, UserError
+from ingest.fitted import default_mode
 from ingest.search import Searcher
 from ingest.settings import Settings
 from serve.cite import Span, citation, cited, inert, struck
@@ -168,6 +169,10 @@ class Reply:
                 citations.append(same)
             marks += f" [{same.marker}]" if f"[{same.marker}]" not in marks else ""
         return marks
+
+    def quotes_better(self, turn: Turn) -> bool:
+        """Did quoting answer this corpus's questions in the turn's language better than the model that would answer?"""
+        return default_mode(self.profile.name, self.settings, turn.lang, self._model(turn)) == "extractive"
 
     def _model(self, turn: Turn) -> str:
         """Which of vLLM's models answers: the one asked for, the champion if it is loaded, else the base."""

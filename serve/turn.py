@@ -40,6 +40,7 @@ class Turn:
     lang: str = "en"
     standalone: str = ""
     hits: list[Hit] = field(default_factory=list)
+    why: str = "asked"  # it is quoted, where it is
     weigh: Callable[[str], float] = lambda token: 1.0
     evidence: float = 0.0
     prompt: Prompt | None = None

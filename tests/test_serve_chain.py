@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from corpora import UserError
+from ingest.fitted import write_fitted
 from ingest.search import Searcher
 from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
 from serve.cite import STRUCK
+from serve.notices import NOTICES
 from serve.prompt import REFUSAL
 from serve.schema import Trace
 from serve.tokenizer import counter
@@ -170,6 +172,20 @@ def test_where_the_profile_says_so_a_failing_sentence_is_struck(settings: Settin
         one = assistant(settings, searcher, url=url)
         one.reply.profile = one.profile.model_copy(update={"serve": serve})
         assert one.ask(QUESTION).answer.mode == "extractive", "what is struck is no answer alone"
+
+
+def test_where_quoting_won_it_quotes_and_says_so(settings: Settings, searcher: Searcher) -> None:
+    with echo("SC-A04 is a fan motor overload [1].") as (url, seen):
+        one = assistant(settings, searcher, url=url)
+        for mode, model in (("extractive", "another"), ("model", one.tier.base.id)):
+            write_fitted("maintenance", settings, {"modes": {"en": {"mode": mode, "model": model}}})
+            assert one.ask(QUESTION).answer.mode == "model"
+        write_fitted("maintenance", settings, {"modes": {"en": {"mode": "extractive", "model": one.tier.base.id}}})
+        seen.clear()
+        answer = one.ask(QUESTION).answer
+        assert answer.mode == "extractive" and answer.notice == NOTICES["wins"]["en"] and not seen
+        assert one.ask(QUESTION, mode="model").answer.mode == "model", "who asks for the model gets it"
+        write_fitted("maintenance", settings, {"modes": {}})
 
 
 def test_only_the_documents_given_are_searched(settings: Settings, searcher: Searcher) -> None:

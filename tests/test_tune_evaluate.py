@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from corpora import UserError
+from ingest.fitted import default_mode, write_fitted
 from ingest.settings import Settings
 from serve.schema import Answer, Citation, Trace
 from tests.echo import echo
 from tests.plant import CORPUS, HELD_OUT, SILENT, make_plant
 from tune.cli import main
-from tune.evaluate import SYSTEMS, evaluate, judged_statements
-from tune.gold import find, letters
+from tune.evaluate import SYSTEMS, evaluate, judged_statements, winners
+from tune.gold import Gold, Question, find, letters
 from tune.metrics import Outcome, f1, is_correct, measure
 
 PLAIN = Outcome(answerable=True, correct=False, refused=False, quoted=False, by_model=(), shown=(), statements=0, unsupported=0)
@@ -165,3 +166,19 @@ def test_a_bad_line_of_questions_is_named(settings: Settings) -> None:
             evaluate(settings, CORPUS, None, None, 0, SILENT)
     finally:
         file.write_text(text)
+
+
+def test_the_mode_that_answers_better_is_the_default(tmp_path: Path) -> None:
+    right, wrong = outcome(correct=True), outcome()
+    questions = [Gold(Question(id=str(n), question="q", answerable=True, answer="a", document="d", quote="q", lang="en", split="heldout"),
+                      "v", ()) for n in range(30)]  # fmt: skip
+    assert winners(questions[:29], {"base+rag": [right] * 29, "extractive": [wrong] * 29}, None) == {}
+    won = winners(questions, {"base+rag": [right] * 20 + [wrong] * 10, "extractive": [right] * 20 + [wrong] * 10}, None)
+    assert won["en"]["mode"] == "extractive", "a tie is quoting's"
+    won = winners(questions, {"base+rag": [right] * 9 + [wrong] * 21, "adapter+rag": [right] * 30, "extractive": [right] * 29 + [wrong]}, 3)
+    assert won == {"en": {"mode": "model", "questions": 30, "correct": {"adapter+rag": 30, "extractive": 29}}}
+    settings = Settings(home=tmp_path)
+    assert default_mode("pumps", settings, "en", "pumps-v3") == ""
+    write_fitted("pumps", settings, {"modes": {"en": {**won["en"], "model": "pumps-v3"}}})
+    assert default_mode("pumps", settings, "en", "pumps-v3") == "model"
+    assert default_mode("pumps", settings, "en", "pumps-v4") == "" == default_mode("pumps", settings, "zh", "pumps-v3")

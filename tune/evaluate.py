@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from corpora import Profile, UserError
+from ingest.fitted import write_fitted
 from ingest.language import language
 from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
@@ -27,6 +28,7 @@ from tune.shown import shown_hits
 from tune.talk import Talk
 
 SYSTEMS = ("base", "base+rag", "adapter", "adapter+rag", "extractive")
+ENOUGH = 30  # answerable questions of a language that decide who answers by default
 AT_ONCE = 8  # questions in flight; vLLM answers them together
 NOT_RUN = "not run"
 CLOSED_BOOK = {
@@ -53,7 +55,24 @@ def evaluate(settings: Settings, corpus: str, version: int | None, lang: str | N
         with Loaded(assistant.engine, settings, corpus, adapter):
             answers = {name: _ask_all(name, asker, gold, talk) for name, asker in ask.items()}
     report = {name: measure([o for _, o in answers[name]]) if name in answers else NOT_RUN for name in SYSTEMS}
+    if modes := winners(gold, {name: [o for _, o in given] for name, given in answers.items()}, adapter):
+        served = f"{corpus}-v{adapter}" if adapter else assistant.tier.base.id
+        write_fitted(corpus, settings, {"modes": {lang: {**row, "model": served, **hashes([assistant.profile.questions])}
+                                                  for lang, row in modes.items()}})  # fmt: skip
     return report, _write(settings, assistant.profile, adapter, report, gold, answers)
+
+
+def winners(gold: list[Gold], outcomes: dict[str, list[Outcome]], adapter: int | None) -> dict[str, dict[str, Any]]:
+    """For each language with enough questions, whether the model or quoting gave more correct answers; a tie is quoting's."""
+    model = "adapter+rag" if adapter else "base+rag"
+    found = {}
+    for lang in ("en", "zh"):
+        at = [n for n, g in enumerate(gold) if g.question.lang == lang and g.question.answerable]
+        if model in outcomes and len(at) >= ENOUGH:
+            right = {name: sum(outcomes[name][n].correct for n in at) for name in (model, "extractive")}
+            mode = "model" if right[model] > right["extractive"] else "extractive"
+            found[lang] = {"mode": mode, "questions": len(at), "correct": right}
+    return found
 
 
 def chosen_adapter(settings: Settings, corpus: str, version: int | None, base: str) -> int | None:
@@ -114,7 +133,7 @@ def _ask_all(name: str, ask: Asker, gold: list[Gold], talk: Talk) -> list[tuple[
 
 def _through_chain(assistant: Assistant, gold: Gold, adapter: str | None) -> tuple[dict[str, Any], Outcome]:
     """As people are answered; without an adapter's name (empty: the base alone) only by quoting."""
-    trace = assistant.ask(gold.question.question, adapter=adapter, mode="extractive" if adapter is None else None)
+    trace = assistant.ask(gold.question.question, adapter=adapter, mode="extractive" if adapter is None else "model")
     if adapter is not None and trace.prompt and not assistant.engine.up():
         raise UserError("The model server went away while it was measured.", "See its log: run/vllm.log in LECTERN_HOME")
     answer = trace.answer
