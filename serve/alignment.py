@@ -5,11 +5,13 @@ Part of the citation check.
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import NamedTuple
 
 from serve.reading import Reading, Term
 from serve.wording import Place
 
+SMALL = frozenset("everi all any each both onli must may can need other also again onc".split())  # stems that may stand anywhere
 LONGEST = 8  # words that may stand in others' place; more are another clause
 
 
@@ -64,8 +66,19 @@ def moved(c: Aligned, said: Reading, has: Reading) -> str:
     for op, i1, i2, j1, j2 in SequenceMatcher(None, keys, [t.text for t in mine], autojunk=False).get_opcodes():
         if op == "replace" and max(i2 - i1, j2 - j1) <= LONGEST:
             new = [t for t in mine[j1:j2] if not match(t, theirs)]
-            if any(has.has(t) for t in new) and any(not match(t, mine) for t in theirs[i1:i2]):
-                return next(t.text for t in new if has.has(t))
+            if (word := _known(new, has)) and any(not match(t, mine) for t in theirs[i1:i2]):
+                return word
+    return ""
+
+
+def _known(terms: list[Term], has: Reading) -> str:
+    """The first of the words that the span has somewhere; of Chinese characters two that follow each other there."""
+    for a, b in zip_longest(terms, terms[1:]):
+        if a.text < "\u4e00":
+            if has.has(a) and a.text not in SMALL:
+                return a.text
+        elif b and b.start == a.start + 1 and a.text + b.text in has.text:
+            return a.text + b.text
     return ""
 
 

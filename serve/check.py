@@ -90,7 +90,7 @@ def _covered(said: str, span: str, context: str) -> Verdict:
     for start, end in one.clauses:
         clause = one.text[start:end]
         terms, twos = set(content(clause)), pairs(clause)
-        if len(terms) < CLAIM or {(q.value, q.dimension) for q in quantities(clause)} & amounts:
+        if len(terms) < CLAIM or not one.within((start, end)) or {(q.value, q.dimension) for q in quantities(clause)} & amounts:
             continue
         covered = len(terms & known) / len(terms)
         if twos:
@@ -115,13 +115,14 @@ def _solid(text: str) -> str:
 def replaced(sentence: str, span: str, around: str) -> str:
     """In what is nearly a copy, the word that stands in another's place."""
     mine, its = _sequence(sentence), _sequence(span)
-    known = set(_sequence(around))
+    known, has = set(_sequence(around)), reading(around)
+    alike = {t.text for t in reading(sentence).terms if has.has(t)}
     blocks = SequenceMatcher(None, its, mine, autojunk=False).get_opcodes()
     same = sum(j2 - j1 for op, _, _, j1, j2 in blocks if op == "equal")
     if same < COPY * len(mine):
         return ""
     for op, i1, i2, j1, j2 in blocks:
-        new = [t for t in mine[j1:j2] if t not in known]
+        new = [t for t in mine[j1:j2] if t not in known and t not in alike]
         short = max(i2 - i1, j2 - j1) <= 6
         if op == "replace" and short and len(new) > is_cjk(new[0] if new else "a") and any(t not in mine for t in its[i1:i2]):
             return f"another word: {' '.join(mine[j1:j2])}"
@@ -132,6 +133,6 @@ def _sequence(text: str) -> list[str]:
     """Content words in their order, Chinese by the character, without figures, which are compared by value."""
     text = fold(text)
     for q in reversed(quantities(text)):
-        text = f"{text[: q.start]} {text[q.end :]}"
+        text = f"{text[: q.reach[0]]} {text[q.reach[1] :]}"
     words = re.findall(r"[\u4e00-\u9fff]|[A-Za-z][\w'-]*", text)
     return [term for word in words for term in (content(word) if word.isascii() else [word] * (word not in EMPTY_ZH))]

@@ -15,12 +15,15 @@ MOVED = 0.75  # the same before a word from elsewhere in the span counts
 ALIKE = 0.4  # the same before what it says of all is held against what the span says of some
 TURNED = 0.6  # how much better the two halves fit crosswise before an order counts as turned round
 DUTY = re.compile(
-    r"\b(?:must|shall|ha(?:s|ve) to|required?|requires|need(?:s|ed)?(?: to)?|obliged|mandatory)\b"
+    r"\b(?:must|shall|ha(?:s|ve) to|required?|requires|need(?:s|ed)?(?: to)?|obliged|mandatory"
+    r"|bound to|compulsory|obligatory)\b"
     r"|必须|应当|(?<![响反适供相对])应(?![用急答])|务必|须|得(?=[在要由把用先])",
     re.I,
 )
 LEAVE = re.compile(
-    r"\b(?:may|allowed|permitted|entitled|free to|optional(?:ly)?)\b|可以|有权|允许|可(?=[由向将在用以不])", re.I
+    r"\b(?:may|allowed|permitted|entitled|free to|optional(?:ly)?|voluntary|voluntarily|discretion)\b"
+    r"|可以|有权|允许|可(?=[由向将在用以不])",
+    re.I,
 )
 ADVICE = re.compile(
     r"\b(?:recommend(?:s|ed)?|advis(?:es?|ed|able)|should ideally|preferably|suggest(?:s|ed)?)\b|建议|推荐|宜(?!昌)|最好", re.I
@@ -107,7 +110,8 @@ def contradicted(sentence: str, span: str) -> str:
         plain = [c for c, _, _ in near if not negations(c)]
         if not mine and plain and len(plain) == len(near):
             duty, leave, advice = DUTY.search(clause), LEAVE.search(clause), ADVICE.search(clause)
-            if duty and not leave and all((LEAVE.search(c) or ADVICE.search(c)) and not DUTY.search(c) for c in plain):
+            free = all((LEAVE.search(p) or ADVICE.search(p)) and not DUTY.search(p) for _, _, p in near)
+            if duty and not leave and free and all((LEAVE.search(c) or ADVICE.search(c)) for c in plain):
                 return f"a duty that is none: {clause.strip()}"
             if (leave or advice) and not duty and all(DUTY.search(c) and not LEAVE.search(c) for c in plain):
                 return f"a duty made a choice: {clause.strip()}"
@@ -119,7 +123,7 @@ def contradicted(sentence: str, span: str) -> str:
     if not denied:
         for clause, _, _ in theirs:
             terms = set(content(NEGATION.sub(" ", clause)))
-            if negations(clause) and terms and len(terms & everything) >= DENIED * len(terms):
+            if negations(clause) and terms and len(terms & everything) >= DENIED * len(terms) and _odd(reading(sentence), reading(span)):
                 return f"what the span denies: {clause.strip()}"
     return ""
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from itertools import pairwise
 
 from ingest.tokens import fold
-from serve.alignment import match, within
+from serve.alignment import SMALL, match, within
 from serve.bounds import AFTER, BEFORE, LEAST, MOST
 from serve.quantities import PERIOD, RANGE, UNITS, Quantity, quantities, units
 from serve.reading import Reading, Term, reading
@@ -190,7 +190,8 @@ def _zones(text: Reading, like: Quantity) -> list[tuple[Quantity, list[Term]]]:
             start = _cut(text, figures[n - 1].end, q.start)
         if n + 1 < len(figures):
             end = _cut(text, q.end, figures[n + 1].start)
-        terms = sorted(text.within((start, end)), key=lambda t: min(abs(t.start - q.start), abs(t.start - q.end)))
+        words = [t for t in text.within((start, end)) if t.text not in SMALL]
+        terms = sorted(words, key=lambda t: min(abs(t.start - q.start), abs(t.start - q.end)))
         found.append((q, terms[: NEAREST_ZH if terms and terms[0].text >= "\u4e00" else NEAREST]))
     return found
 

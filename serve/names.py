@@ -57,12 +57,9 @@ def wrong_name(sentence: str, span: str, around: str) -> str:
     mine, its = ([m[0].lower() for m in PARTY.finditer(t)] for t in (folded, text))
     if sorted(mine) == sorted(its) and mine != its and not PASSIVE.search(folded) and not PASSIVE.search(text):
         return f"parties exchanged: {' '.join(mine)}"
-    for pattern in (PARTY, LABEL):
-        places = [(m[0].lower(), m.span()) for m in pattern.finditer(text)]
-        if len({p for p, _ in places}) < 2:
-            continue
-        for m in pattern.finditer(folded):
-            same, rivals = [at for p, at in places if p == m[0].lower()], [at for p, at in places if p != m[0].lower()]
-            if same and rivals and belongs_elsewhere(folded, m.span(), text, same, rivals):
-                return f"another party or code: {m[0]}"
+    places = [(m[0].lower(), m.span()) for m in LABEL.finditer(text)]
+    for m in LABEL.finditer(folded):
+        same, rivals = [at for p, at in places if p == m[0].lower()], [at for p, at in places if p != m[0].lower()]
+        if same and rivals and belongs_elsewhere(folded, m.span(), text, same, rivals):
+            return f"a code of something else: {m[0]}"
     return ""

@@ -13,7 +13,7 @@ from ingest.tokens import STOP, ZH_STOP, fold, stem
 from serve.quantities import Quantity, quantities
 from serve.wording import CLAUSE, EMPTY, EMPTY_ZH, PIECE, Place, places
 
-WORD = re.compile(r"[\u4e00-\u9fff]|[A-Za-z](?:[^\W_]|['’](?!s\b))*")
+WORD = re.compile(r"[\u4e00-\u9fff]|[A-Za-z](?:[A-Za-z0-9]|['’](?!s\b))*")
 IRREGULAR = {
     word: base
     for line in (
