@@ -16,7 +16,8 @@ from serve.wording import CLAUSE, PIECE, belongs_elsewhere, likeness
 
 FACTORS = frozenset(UNITS.values())
 OPPOSED = ({MOST, LEAST}, {BEFORE, AFTER}, {MOST, AFTER})
-LIKELY, CERTAIN, SURE = 1.0, 1.4, 2.5  # more words about another figure than about its own; bare figures must be surest
+# how many more words are about another figure than about its own: where other rules say so too, where none does, for a bare figure
+LIKELY, CERTAIN, SURE = 0.0, 1.4, 2.5
 TOPIC = 0.6  # what a word about a figure counts that may be the topic of those behind it too
 FAR, MISSED = 0.6, 0.5  # what a word of another clause counts, and one that the sentence does not have
 NEAREST, NEAREST_ZH = 4, 8  # words or characters about a figure

@@ -45,8 +45,23 @@ UNITS: dict[str, tuple[str, float]] = {
     "hz": ("frequency", 1), "khz": ("frequency", 1000), **dict.fromkeys(("rpm", "r/min", "转/分"), ("speed of turning", 1)),
     **dict.fromkeys(("byte", "bytes", "字节"), ("bytes", 1)), "kib": ("bytes", 1024), "mib": ("bytes", 2**20), "gib": ("bytes", 2**30),
     **dict.fromkeys(("kb",), ("bytes", 1000)), "mb": ("bytes", 1e6), "gb": ("bytes", 1e9),
+    **dict.fromkeys(("inch", "inches", "英寸"), ("length", 25.4)), **dict.fromkeys(("ft", "foot", "feet", "英尺"), ("length", 304.8)),
+    **dict.fromkeys(("mile", "miles", "英里"), ("length", 1609344)), "海里": ("length", 1852000),
+    **dict.fromkeys(("m2", "m²", "平方米", "平米", "square metres", "square meters"), ("area", 1)), "亩": ("area", 666.666667),
+    **dict.fromkeys(("hectare", "hectares", "ha", "公顷"), ("area", 1e4)), **dict.fromkeys(("km2", "km²", "平方公里"), ("area", 1e6)),
+    **dict.fromkeys(("mg", "milligram", "milligrams", "毫克"), ("mass", 1e-6)), **dict.fromkeys(("µg", "μg", "微克"), ("mass", 1e-9)),
+    **dict.fromkeys(("lb", "lbs"), ("mass", 0.45359237)), "oz": ("mass", 0.028349523), "斤": ("mass", 0.5),
+    "帕": ("pressure", 1), "千帕": ("pressure", 1e3), "巴": ("pressure", 1e5), "千牛": ("force", 1000), "牛顿": ("force", 1),
+    "千瓦": ("power", 1000), "瓦": ("power", 1), **dict.fromkeys(("mw", "兆瓦"), ("power", 1e6)), "kva": ("apparent power", 1000),
+    **dict.fromkeys(("kwh", "千瓦时"), ("energy", 3.6e6)), "wh": ("energy", 3600), "ah": ("charge", 3600), "mah": ("charge", 3.6),
+    "伏": ("voltage", 1), "千伏": ("voltage", 1000), "mv": ("voltage", 0.001), "毫安": ("current", 0.001), "安培": ("current", 1),
+    **dict.fromkeys(("ω", "ohm", "ohms", "欧姆"), ("resistance", 1)), "kω": ("resistance", 1000), "db": ("level", 1), "分贝": ("level", 1),
+    "赫兹": ("frequency", 1), "mhz": ("frequency", 1e6), "ghz": ("frequency", 1e9), "tb": ("bytes", 1e12), "tib": ("bytes", 2**40),
+    "mbps": ("data rate", 1e6), "gbps": ("data rate", 1e9), "kbps": ("data rate", 1e3), "µs": ("time", 1e-6), "μs": ("time", 1e-6),
+    **dict.fromkeys(("microsecond", "microseconds", "微秒"), ("time", 1e-6)),
     "mm/s": ("speed", 1), "m/s": ("speed", 1000), "l/min": ("flow", 1), "m3/h": ("flow", 1000 / 60), "m³/h": ("flow", 1000 / 60),
 }  # fmt: skip
+CASED = {"mW": ("power", 0.001), "MV": ("voltage", 1e6), "mPa": ("pressure", 0.001), "MA": ("current", 1e6)}  # m is not always M
 HAN = "零〇一二两三四五六七八九十百千"
 COUNTERS = "次个份件人名位条项页台套倍种级行册"  # they count; what is counted is in the words
 WORDS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
@@ -250,4 +265,4 @@ def _figure(text: str) -> float:
 
 
 def _measure(unit: str) -> tuple[str, float]:
-    return UNITS.get(unit.lower()) or (unit.lower(), 1) if unit else ("", 1)
+    return CASED.get(unit) or UNITS.get(unit.lower()) or (unit.lower(), 1) if unit else ("", 1)

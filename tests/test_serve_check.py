@@ -129,6 +129,10 @@ def test_labelled_pairs(lang: str, half: str, least: float) -> None:
         ("no increase shall exceed 4%", [(0.04, "share", "at most")]),
         ("at or below 5 °C", [(5, "°C", "at most")]),
         ("第三人", []),
+        ("15千瓦时", [(15 * 3.6e6, "energy", "")]),
+        ("80平方米", [(80, "area", "")]),
+        ("5 mW, 5 MW", [(0.005, "power", ""), (5e6, "power", "")]),
+        ("500 mg", [(0.0005, "mass", "")]),
     ],
 )
 def test_quantities(text: str, expected: list[tuple[float, str, str]]) -> None:
