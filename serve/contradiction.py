@@ -12,6 +12,7 @@ from serve.wording import PIECE, Place, clauses, content, pairs
 DENIED = 0.7  # share of a denied clause's words that a sentence without a denial may not have
 SURE = 0.65  # share of a clause that the span's clause must have before a word's opposite counts
 MOVED = 0.75  # the same before a word from elsewhere in the span counts
+BOUND = 0.5  # the same before its duty or choice is held against the span's
 ALIKE = 0.4  # the same before what it says of all is held against what the span says of some
 TURNED = 0.6  # how much better the two halves fit crosswise before an order counts as turned round
 DUTY = re.compile(
@@ -28,6 +29,7 @@ LEAVE = re.compile(
 ADVICE = re.compile(
     r"\b(?:recommend(?:s|ed)?|advis(?:es?|ed|able)|should ideally|preferably|suggest(?:s|ed)?)\b|建议|推荐|宜(?!昌)|最好", re.I
 )
+CHOICE = re.compile(r"\b(?:can|need not|needn't|choose|no need)\b|不必|无需|自愿|任选", re.I)
 # words of which one must not stand for the other
 OPPOSITES = [
     (re.compile(a, re.I), re.compile(b, re.I))
@@ -139,10 +141,22 @@ def clashes(said: Reading, has: Reading) -> str:
             return f"the opposite: {other}"
         if c.share >= MOVED and (word := moved(c, said, has)):
             return f"said of something else: {word}"
+        even = _flips(one) % 2 == 0 and _flips(two) % 2 == 0
+        if even and c.share >= BOUND and (fault := _bound(one, two)):
+            return f"{fault}: {said.text[c.mine[0] : c.mine[1]].strip()}"
         everything = ALL.search(one) and not ALL.search(has.bare[c.piece[0] : c.piece[1]])
         if everything and c.share >= ALIKE and NARROW.search(has.bare) and not NARROW.search(said.bare):
             return f"all for some: {said.text[c.mine[0] : c.mine[1]].strip()}"
     return ""
+
+
+def _bound(one: str, two: str) -> str:
+    """A duty where the span gives a choice, or a choice where it gives a duty."""
+    duty, bound = bool(DUTY.search(one)), bool(DUTY.search(two))
+    free, choice = (bool(LEAVE.search(c) or ADVICE.search(c) or CHOICE.search(c)) for c in (one, two))
+    if duty and not free and choice and not bound:
+        return "a duty that is none"
+    return "a duty made a choice" if free and not duty and bound and not choice else ""
 
 
 def _wide(text: Reading, place: Place) -> str:

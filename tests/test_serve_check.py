@@ -156,6 +156,8 @@ def test_quantities(text: str, expected: list[tuple[float, str, str]]) -> None:
         ("The oil filter is changed every 6 months.", "Change the air filter every 6 months, the oil filter every 9 months.", "a"),
         ("本科新生的借期为60天。", "研究生借期为60天，本科新生借期为30天。", "a figure of something else"),
         ("The delay is given in milliseconds.", "The delay is given in seconds.", "another unit"),
+        ("A gift can be entered in the register if one likes.", "A gift must be entered in the register.", "a duty made a choice"),
+        ("Entering a gift in the register is compulsory.", "A gift may be entered in the register.", "a duty that is none"),
         ("Any visitor can use the workshop.", "Only a visitor with a badge can use the workshop.", "all for some"),
         ("先验电，后挂接地线。", "先挂接地线，后验电。", "another order"),
         ("The hose is loosened before the test.", "The hose is tightened before the test.", "the opposite"),
