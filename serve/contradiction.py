@@ -72,7 +72,7 @@ FLIP = re.compile(
 )
 # one thing before another: which of the two groups is the earlier
 ORDER: list[tuple[re.Pattern[str], int]] = [
-    (re.compile(p, re.I), first)
+    (re.compile(p.replace("(.+?)", "(.{1,160}?)"), re.I), first)  # within a sentence's length, or a long text takes its square
     for p, first in (
         (r"^\W*(?:before|prior to)\b(.+?),(.+)", 2),
         (r"^\W*(?:after|once|when|whenever|if|as soon as|where)\b(.+?),(.+)", 1),

@@ -97,7 +97,10 @@ DAY = re.compile(
     rf"|\b{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?(?![\d.])",
     re.I,
 )
-PARTS = re.compile(rf"(\d+|[{HAN}万]+)分之(\d+(?:\.\d+)?|[{HAN}]+)|(?<![\d.])(\d(?:\.\d)?|[{HAN}])(?:成(?![本立为员])|折)")
+PARTS = re.compile(
+    rf"(\d{{1,6}}|[{HAN}万]{{1,8}})分之(\d+(?:\.\d+)?|[{HAN}]{{1,16}})"
+    rf"|(?<![\d.])(\d(?:\.\d)?|[{HAN}])(?:成(?![本立为员])|折)"
+)
 RATIO = re.compile(rf"(?<!\d)(\d+|[{HAN}])\s*(?:比|[:：])\s*(\d+|[{HAN}])(?!\d)")
 MONEY = re.compile(r"([$€£¥])\s?(\d+(?:,\d{3})*(?:\.\d+)?)(\s?(?:万|million\b|thousand\b|k\b))?", re.I)
 TIMES = {"万": 1e4, "亿": 1e8, "hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "billion": 1e9}
@@ -105,7 +108,7 @@ _TIMES = r"([万亿]|(?:hundred|thousand|million|billion)\b)"
 _SUCH = r"(?:(?:consecutive|successive|full|whole|further|additional|more|clear|straight)\s+)?"  # 30 consecutive days
 NUMBER = re.compile(rf"({FIGURE})\s*{_TIMES}?\s*[-]?(?:个|余|st\b|nd\b|rd\b|th\b)?\s*{_SUCH}({UNIT})?", re.I)
 _MEASURES = "|".join(re.escape(unit) for unit in _OTHERS if not unit.isascii())
-CHINESE = re.compile(rf"(?<![这那哪])([{HAN}半]+)(?=[万亿]|个?(?:{_MEASURES})|[{COUNTERS}])([万亿])?个?({UNIT})?")
+CHINESE = re.compile(rf"(?<![这那哪])([{HAN}半]{{1,16}})(?=[万亿]|个?(?:{_MEASURES})|[{COUNTERS}])([万亿])?个?({UNIT})?")
 _ONES = "one|two|three|four|five|six|seven|eight|nine"
 SPELLED = re.compile(rf"\b({'|'.join(WORDS)})(?:[- ]({_ONES}))?\b(?:[ -]{_TIMES})?(?:\s+{_SUCH}(?:of\s+)?(?:an?\s+)?({UNIT}))?", re.I)
 # twenty-one (21) days, 三十（30）日: one quantity
