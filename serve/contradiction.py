@@ -1,36 +1,35 @@
-"""Where a sentence says yes to a span's no, may to its must, or a word to its opposite.  Part of the citation check."""
+"""Where a clause of the sentence says yes to the span's no, may to its must, a word to its opposite, or turns an order round.
+
+Part of the citation check.
+"""
 
 import re
 
-from serve.wording import PIECE, clauses, content, pairs
+from serve.alignment import Aligned, aligned, likeness, moved, opposed, within
+from serve.reading import NEGATION, Reading, Term, negations, reading
+from serve.wording import PIECE, Place, clauses, content, pairs
 
 DENIED = 0.7  # share of a denied clause's words that a sentence without a denial may not have
-# what looks like a negation and is none
-NO_NEGATION = re.compile(
-    r"\bno(?:t)? (?:more|less|fewer|longer|later|earlier|higher|lower|over|greater) than\b|\bnot exceed\w*|\bnot only\b"
-    r"|\bwhether or not\b|\bnot until\b"
-    r"|不得?超过|没有超过|未超过|不得?[少低高多大小短]于|不足|未满|不满|不论|不管|无论|不同|不断|不锈|非常|不仅|不但|是否|未经处理"
-    r"|不影响|不停止|不妨碍|不久|无关",
-    re.I,
-)
-NEGATION = re.compile(
-    r"\b(?:not|never|no|none|neither|nor|cannot|without|nobody|nothing|forbidden|prohibited|banned|refuse[sd]?|reject(?:s|ed)?"
-    r"|fail(?:s|ed)?|except(?:ing)?|excluding|excluded|exempt|impossible|unable|invalid"
-    r"|un(?:opened|signed|paid|marked|used|changed|altered|confirmed|touched|plugged|tested|known|limited|insured|authorised))\b"
-    r"|n't\b|不|未|无|没|禁|勿|非(?!常)|除外|例外|免(?!得)|拒",
-    re.I,
-)
+SURE = 0.65  # share of a clause that the span's clause must have before a word's opposite counts
+MOVED = 0.75  # the same before a word from elsewhere in the span counts
+BOUND = 0.5  # the same before its duty or choice is held against the span's
+ALIKE = 0.4  # the same before what it says of all is held against what the span says of some
+TURNED = 0.6  # how much better the two halves fit crosswise before an order counts as turned round
 DUTY = re.compile(
-    r"\b(?:must|shall|ha(?:s|ve) to|required?|requires|need(?:s|ed)?(?: to)?|obliged|mandatory)\b"
+    r"\b(?:must|shall|ha(?:s|ve) to|required?|requires|need(?:s|ed)?(?: to)?|obliged|mandatory"
+    r"|bound to|compulsory|obligatory)\b"
     r"|必须|应当|(?<![响反适供相对])应(?![用急答])|务必|须|得(?=[在要由把用先])",
     re.I,
 )
 LEAVE = re.compile(
-    r"\b(?:may|allowed|permitted|entitled|free to|optional(?:ly)?)\b|可以|有权|允许|可(?=[由向将在用以不])", re.I
+    r"\b(?:may|allowed|permitted|entitled|free to|optional(?:ly)?|voluntary|voluntarily|discretion)\b"
+    r"|可以|有权|允许|可(?=[由向将在用以不])",
+    re.I,
 )
 ADVICE = re.compile(
     r"\b(?:recommend(?:s|ed)?|advis(?:es?|ed|able)|should ideally|preferably|suggest(?:s|ed)?)\b|建议|推荐|宜(?!昌)|最好", re.I
 )
+CHOICE = re.compile(r"\b(?:can|need not|needn't|choose|no need)\b|不必|无需|自愿|任选", re.I)
 # words of which one must not stand for the other
 OPPOSITES = [
     (re.compile(a, re.I), re.compile(b, re.I))
@@ -55,6 +54,40 @@ EACH = re.compile(r"任何|所有|凡|各方|\b(?:any|either)\b", re.I)
 IF = re.compile(
     r"\bif\b|\bunless\b|\bonly\b|\bexcept\b|\bwhen\b|\bwhere\b|\bon .{3,30} with\b|低于|高于|超过|除外|逾期|的[，,]|时[，,]", re.I
 )
+ALL = re.compile(
+    r"\b(?:any|all|every|always|both|everyone|anyone|everything|entire|whatever|no matter|regardless|whether)\b|任何|所有|全部|一律|均|凡"
+    r"|不论|无论|不管|只要",
+    re.I,
+)
+NARROW = re.compile(
+    r"\b(?:only|solely|exclusively|alone|unless|except(?:ing|ion)?|other than|apart from|outside|otherwise|but not)\b"
+    r"|仅|只(?!要)|方可|才|除|例外|以外|之外",
+    re.I,
+)
+# what turns a clause round as a denial does
+FLIP = re.compile(
+    r"\b(?:lack(?:s|ing)?|missing|absent|avoid(?:s|ed|ing)?|prevent\w*|cease[sd]?|unless|otherwise|outside|other than|apart from|besides)\b"
+    r"|(?<![扣消清删排解去])除(?!外)[^，。；]{1,24}外|(?<!例)(?<!除)(?:以外|之外)|缺(?!省)",
+    re.I,
+)
+# one thing before another: which of the two groups is the earlier
+ORDER: list[tuple[re.Pattern[str], int]] = [
+    (re.compile(p.replace("(.+?)", "(.{1,160}?)"), re.I), first)  # within a sentence's length, or a long text takes its square
+    for p, first in (
+        (r"^\W*(?:before|prior to)\b(.+?),(.+)", 2),
+        (r"^\W*(?:after|once|when|whenever|if|as soon as|where)\b(.+?),(.+)", 1),
+        (r"\bfirst(?:ly)?\b(.+?)(?:\bthen\b|\bonly then\b|\bafterwards\b|;)(.+)", 1),
+        (r"\b(?:begin|start) (?:by|with)\b(.+?)\b(?:and|then|before)\b(.+)", 1),
+        (r"(.+?)\b(?:before|prior to|until)\b(.+)", 1),
+        (r"(.+?)\b(?:only after|after|once|when|if|as soon as|where)\b(.+)", 2),
+        (r"(.+?)[,;]?\s\b(?:then|afterwards|thereafter|only then)\b(.+)", 1),
+        (r"先(.+?)(?:再|后|然后|才)(.+)", 1),
+        (r"(.+?)(?:之前|以前|(?<![提目当])前(?!提|后))[，,]?(.+)", 2),
+        (r"(.+?)(?:之后|以后|(?<![先前])后|时|的)[，,](.+)", 1),
+        (r"(.+?)(?:方可|才能|才可|才|后(?!续|果))(.+)", 1),
+        (r"(.+?)(?:然后|再)(.+)", 1),
+    )
+]
 
 
 def contradicted(sentence: str, span: str) -> str:
@@ -74,12 +107,13 @@ def contradicted(sentence: str, span: str) -> str:
             continue
         mine = negations(clause)
         turned = all(mine % 2 != negations(c) % 2 and denied % 2 != negations(piece) % 2 for c, _, piece in near)
-        if turned and denied % 2 != negations(nearest) % 2:
+        if turned and denied % 2 != negations(nearest) % 2 and _odd(reading(sentence), reading(span)):
             return f"negated: {clause.strip()}"
         plain = [c for c, _, _ in near if not negations(c)]
         if not mine and plain and len(plain) == len(near):
             duty, leave, advice = DUTY.search(clause), LEAVE.search(clause), ADVICE.search(clause)
-            if duty and not leave and all((LEAVE.search(c) or ADVICE.search(c)) and not DUTY.search(c) for c in plain):
+            free = all((LEAVE.search(p) or ADVICE.search(p)) and not DUTY.search(p) for _, _, p in near)
+            if duty and not leave and free and all((LEAVE.search(c) or ADVICE.search(c)) for c in plain):
                 return f"a duty that is none: {clause.strip()}"
             if (leave or advice) and not duty and all(DUTY.search(c) and not LEAVE.search(c) for c in plain):
                 return f"a duty made a choice: {clause.strip()}"
@@ -91,10 +125,96 @@ def contradicted(sentence: str, span: str) -> str:
     if not denied:
         for clause, _, _ in theirs:
             terms = set(content(NEGATION.sub(" ", clause)))
-            if negations(clause) and terms and len(terms & everything) >= DENIED * len(terms):
+            if negations(clause) and terms and len(terms & everything) >= DENIED * len(terms) and _odd(reading(sentence), reading(span)):
                 return f"what the span denies: {clause.strip()}"
     return ""
 
 
-def negations(text: str) -> int:
-    return len(NEGATION.findall(NO_NEGATION.sub(" ", text)))
+def clashes(said: Reading, has: Reading) -> str:
+    """Where a clause of the sentence has the opposite of the span's word, a word moved there, an order turned round, or all for some."""
+    if (worst := _reordered(said, has)) >= TURNED:
+        return f"another order: {worst:.1f}"
+    for c in aligned(said, has):
+        one, two = _wide(said, c.mine), _wide(has, c.theirs)
+        other = opposed(said.within(c.mine), has.within(c.theirs)) or _worded(one, said.bare, two, has.bare)
+        if other and c.share >= SURE and (_flips(one) + _flips(two)) % 2 == 0:
+            return f"the opposite: {other}"
+        if c.share >= MOVED and (word := moved(c, said, has)):
+            return f"said of something else: {word}"
+        even = _flips(one) % 2 == 0 and _flips(two) % 2 == 0
+        if even and c.share >= BOUND and (fault := _bound(one, two)):
+            return f"{fault}: {said.text[c.mine[0] : c.mine[1]].strip()}"
+        everything = ALL.search(one) and not ALL.search(has.bare[c.piece[0] : c.piece[1]])
+        if everything and c.share >= ALIKE and NARROW.search(has.bare) and not NARROW.search(said.bare):
+            return f"all for some: {said.text[c.mine[0] : c.mine[1]].strip()}"
+    return ""
+
+
+def _bound(one: str, two: str) -> str:
+    """A duty where the span gives a choice, or a choice where it gives a duty."""
+    duty, bound = bool(DUTY.search(one)), bool(DUTY.search(two))
+    free, choice = (bool(LEAVE.search(c) or ADVICE.search(c) or CHOICE.search(c)) for c in (one, two))
+    if duty and not free and choice and not bound:
+        return "a duty that is none"
+    return "a duty made a choice" if free and not duty and bound and not choice else ""
+
+
+def _wide(text: Reading, place: Place) -> str:
+    """A clause with the word that joins it to the one before: unless, if, and."""
+    before = max((end for _, end in text.clauses if end <= place[0]), default=0)
+    return text.bare[before : place[1]]
+
+
+def _flips(text: str) -> int:
+    return negations(text) + len(FLIP.findall(text))
+
+
+def _worded(one: str, sentence: str, two: str, span: str) -> str:
+    for pair in OPPOSITES:
+        for a, b in (pair, pair[::-1]):
+            if (m := a.search(one)) and not b.search(sentence) and b.search(two) and not a.search(span):
+                return m[0]
+    return ""
+
+
+def _odd(said: Reading, has: Reading) -> bool:
+    """Do the sentence and what it matches of the span deny unequally often, unless and opposites counted as denials?"""
+    together = [c for c in aligned(said, has) if c.share >= 0.3]
+    mine = 0
+    for c in together:
+        one, two = _wide(said, c.mine), _wide(has, c.theirs)
+        mine += _flips(one) + bool(opposed(said.within(c.mine), has.within(c.theirs)) or _worded(one, said.bare, two, has.bare))
+    return mine % 2 != sum(_flips(_wide(has, p)) for p in has.clauses if _matched(p, together, said, has)) % 2
+
+
+def _matched(place: Place, together: list[Aligned], said: Reading, has: Reading) -> bool:
+    """Is the clause one that the sentence matches, or a denial beside one of which it has most words?"""
+    if any(c.theirs == place for c in together):
+        return True
+    terms = has.within(place)
+    near = terms and any(within(place, c.piece) for c in together) and _flips(_wide(has, place))
+    return bool(near) and sum(said.has(t) for t in terms) >= 0.6 * len(terms)
+
+
+def _reordered(said: Reading, has: Reading) -> float:
+    """How much better what comes first in the sentence fits what comes second in the span."""
+    worst = 0.0
+    theirs = _orders(has)
+    for a, b in _orders(said):
+        for c, d in theirs:
+            turned, straight = likeness(a, d) + likeness(b, c), likeness(a, c) + likeness(b, d)
+            worst = max(worst, (turned - straight) / 2)
+    return worst
+
+
+def _orders(text: Reading) -> list[tuple[list[Term], list[Term]]]:
+    """The words of what comes first and of what comes second, by the first pattern that each sentence meets."""
+    found = []
+    for start, end in text.pieces:
+        for pattern, first in ORDER:
+            if m := pattern.search(text.text, start, end):
+                groups = [text.within(m.span(1)), text.within(m.span(2))]
+                if all(groups):
+                    found.append((groups[first - 1], groups[2 - first]))
+                break
+    return found

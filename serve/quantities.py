@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ingest.tokens import chinese_number, fold
+from serve.bounds import bound
 
 # unit → dimension and how many of the dimension's own unit it holds; what is written in letters alone is compared without case
 UNITS: dict[str, tuple[str, float]] = {
@@ -16,7 +17,7 @@ UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("ms", "millisecond", "milliseconds", "毫秒"), ("time", 0.001)),
     **dict.fromkeys(("min", "mins", "minute", "minutes", "分钟", "分"), ("time", 60)),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "小时", "钟头", "operating hours"), ("time", 3600)),
-    **dict.fromkeys(("day", "days", "日", "天", "calendar day", "calendar days", "自然日"), ("time", 86400)),
+    **dict.fromkeys(("day", "days", "日", "天", "号", "calendar day", "calendar days", "自然日"), ("time", 86400)),
     **dict.fromkeys(("evening", "evenings", "night", "nights", "晚"), ("time", 86400)),
     **dict.fromkeys(("week", "weeks", "周", "星期"), ("time", 7 * 86400)),
     **dict.fromkeys(("business day", "business days", "working day", "working days", "workday", "workdays", "工作日"), ("working day", 1)),
@@ -44,69 +45,105 @@ UNITS: dict[str, tuple[str, float]] = {
     "hz": ("frequency", 1), "khz": ("frequency", 1000), **dict.fromkeys(("rpm", "r/min", "转/分"), ("speed of turning", 1)),
     **dict.fromkeys(("byte", "bytes", "字节"), ("bytes", 1)), "kib": ("bytes", 1024), "mib": ("bytes", 2**20), "gib": ("bytes", 2**30),
     **dict.fromkeys(("kb",), ("bytes", 1000)), "mb": ("bytes", 1e6), "gb": ("bytes", 1e9),
+    **dict.fromkeys(("inch", "inches", "英寸"), ("length", 25.4)), **dict.fromkeys(("ft", "foot", "feet", "英尺"), ("length", 304.8)),
+    **dict.fromkeys(("mile", "miles", "英里"), ("length", 1609344)), "海里": ("length", 1852000),
+    **dict.fromkeys(("m2", "m²", "平方米", "平米", "square metres", "square meters"), ("area", 1)), "亩": ("area", 666.666667),
+    **dict.fromkeys(("hectare", "hectares", "ha", "公顷"), ("area", 1e4)), **dict.fromkeys(("km2", "km²", "平方公里"), ("area", 1e6)),
+    **dict.fromkeys(("mg", "milligram", "milligrams", "毫克"), ("mass", 1e-6)), **dict.fromkeys(("µg", "μg", "微克"), ("mass", 1e-9)),
+    **dict.fromkeys(("lb", "lbs"), ("mass", 0.45359237)), "oz": ("mass", 0.028349523), "斤": ("mass", 0.5),
+    "帕": ("pressure", 1), "千帕": ("pressure", 1e3), "巴": ("pressure", 1e5), "千牛": ("force", 1000), "牛顿": ("force", 1),
+    "千瓦": ("power", 1000), "瓦": ("power", 1), **dict.fromkeys(("mw", "兆瓦"), ("power", 1e6)), "kva": ("apparent power", 1000),
+    **dict.fromkeys(("kwh", "千瓦时"), ("energy", 3.6e6)), "wh": ("energy", 3600), "ah": ("charge", 3600), "mah": ("charge", 3.6),
+    "伏": ("voltage", 1), "千伏": ("voltage", 1000), "mv": ("voltage", 0.001), "毫安": ("current", 0.001), "安培": ("current", 1),
+    **dict.fromkeys(("ω", "ohm", "ohms", "欧姆"), ("resistance", 1)), "kω": ("resistance", 1000), "db": ("level", 1), "分贝": ("level", 1),
+    "赫兹": ("frequency", 1), "mhz": ("frequency", 1e6), "ghz": ("frequency", 1e9), "tb": ("bytes", 1e12), "tib": ("bytes", 2**40),
+    "mbps": ("data rate", 1e6), "gbps": ("data rate", 1e9), "kbps": ("data rate", 1e3), "µs": ("time", 1e-6), "μs": ("time", 1e-6),
+    **dict.fromkeys(("microsecond", "microseconds", "微秒"), ("time", 1e-6)),
     "mm/s": ("speed", 1), "m/s": ("speed", 1000), "l/min": ("flow", 1), "m3/h": ("flow", 1000 / 60), "m³/h": ("flow", 1000 / 60),
 }  # fmt: skip
-COUNTERS = "次个份件人名位条项页台套倍种级"  # they count; what is counted is in the words
-WORDS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())} | {
-    "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+CASED = {"mW": ("power", 0.001), "MV": ("voltage", 1e6), "mPa": ("pressure", 0.001), "MA": ("current", 1e6)}  # m is not always M
+HAN = "零〇一二两三四五六七八九十百千"
+COUNTERS = "次个份件人名位条项页台套倍种级行册"  # they count; what is counted is in the words
+WORDS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+                                     " sixteen seventeen eighteen nineteen twenty".split())} | {
+     "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
     "hundred": 100, "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
     "tenth": 10, "twice": 2, "half": 0.5, "double": 2,
 }  # fmt: skip
-HAN = "零〇一二两三四五六七八九十百千"
+NUMBERED = "(?=$|[前后起止到至之以内及开付交，。；、,.;)） ])"  # 每月五号前; 一号章 and 三号泵 are no days
+
+
+def _pattern(unit: str) -> str:
+    return re.escape(unit) + (NUMBERED if unit == "号" else "")
+
+
 _LETTERS = sorted((u for u in UNITS if u[0].isascii() and (u[0].isalpha())), key=len, reverse=True)
 _OTHERS = sorted((u for u in UNITS if u not in _LETTERS), key=len, reverse=True)
 UNIT = (
-    rf"(?:{'|'.join(map(re.escape, _OTHERS))}|(?:{'|'.join(map(re.escape, _LETTERS))})(?![A-Za-z0-9³/])"
+    rf"(?:{'|'.join(map(_pattern, _OTHERS))}|(?:{'|'.join(map(re.escape, _LETTERS))})(?![A-Za-z0-9³/])"
     r"|[A-Za-zµμ]+/[A-Za-zµμ³]+(?![A-Za-z0-9]))"
 )
 FIGURE = r"(?<![A-Za-z0-9_.])(?<![A-Za-z]-)[-+]?\d+(?:,\d{3})+(?:\.\d+)?(?!\d)|(?<![A-Za-z0-9_.])(?<![A-Za-z]-)[-+]?\d+(?:\.\d+)*"
-CLOCK = re.compile(r"(?<![\d:])(\d{1,2})[:：]([0-5]\d)(?![\d:])|(\d{1,2})(?:[:：]([0-5]\d))?\s*([ap])\.?m\b\.?|(\d{1,2})点(半)?", re.I)
+PARTS_OF_DAY = {"上午": 0, "早上": 0, "凌晨": 0, "下午": 12, "晚上": 12, "傍晚": 12, "夜里": 12, "晚": 12, "morning": 0, "afternoon": 12,
+                "evening": 12}  # fmt: skip
+CLOCK = re.compile(
+    r"(?<![\d:])(\d{1,2})[:：]([0-5]\d)(?![\d:])|(\d{1,2})(?:[:：]([0-5]\d))?\s*([ap])\.?m\b\.?"
+    rf"|(上午|早上|凌晨|中午|下午|晚上|傍晚|夜里|晚)?(?<![个几一每第差])(\d{{1,2}}|[{HAN}]{{1,3}})点(?![五钟以零点\d])(半)?"
+    r"|\b(\w+)(?: o'clock)? in the (morning|afternoon|evening)\b|\b(noon|midnight)\b",
+    re.I,
+)
 MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_MONTH = rf"({'|'.join(MONTHS)})[a-z]*\.?"
+_MONTH = rf"({'|'.join(MONTHS)})[a-z]{{0,6}}\.?"
 DATE = re.compile(
     rf"(?<!\d)(\d{{4}})[-/.年]\s?(\d{{1,2}})[-/.月]\s?(\d{{1,2}})(?!\d)日?|(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?\s+{_MONTH},?\s+(\d{{4}})"
     rf"|\b{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})",
     re.I,
 )
-PARTS = re.compile(rf"(百分之|千分之|万分之)(\d+(?:\.\d+)?|[{HAN}]+)")
+DAY = re.compile(
+    rf"(?<!\d)(\d{{1,2}}|[{HAN}]{{1,3}})月(\d{{1,2}}|[{HAN}]{{1,3}})[日号]|(?<![\d.])(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?![a-z])"
+    rf"|\b{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?(?![\d.])",
+    re.I,
+)
+PARTS = re.compile(
+    rf"(\d{{1,6}}|[{HAN}万]{{1,8}})分之(\d+(?:\.\d+)?|[{HAN}]{{1,16}})"
+    rf"|(?<![\d.])(\d(?:\.\d)?|[{HAN}])(?:成(?![本立为员])|折)"
+)
 RATIO = re.compile(rf"(?<!\d)(\d+|[{HAN}])\s*(?:比|[:：])\s*(\d+|[{HAN}])(?!\d)")
 MONEY = re.compile(r"([$€£¥])\s?(\d+(?:,\d{3})*(?:\.\d+)?)(\s?(?:万|million\b|thousand\b|k\b))?", re.I)
-NUMBER = re.compile(rf"({FIGURE})\s*([万亿])?\s*[-]?(?:个|余|st\b|nd\b|rd\b|th\b)?\s*({UNIT})?", re.I)
+TIMES = {"万": 1e4, "亿": 1e8, "hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "billion": 1e9}
+_TIMES = r"([万亿]|(?:hundred|thousand|million|billion)\b)"
+_SUCH = r"(?:(?:consecutive|successive|full|whole|further|additional|more|clear|straight)\s+)?"  # 30 consecutive days
+NUMBER = re.compile(rf"({FIGURE})\s*{_TIMES}?\s*[-]?(?:个|余|st\b|nd\b|rd\b|th\b)?\s*{_SUCH}({UNIT})?", re.I)
 _MEASURES = "|".join(re.escape(unit) for unit in _OTHERS if not unit.isascii())
-CHINESE = re.compile(rf"(?<![这那哪])([{HAN}半]+)(?=[万亿]|个?(?:{_MEASURES})|[{COUNTERS}])([万亿])?个?({UNIT})?")
-SPELLED = re.compile(
-    rf"\b({'|'.join(WORDS)})(?:[- ](one|two|three|four|five|six|seven|eight|nine))?\b(?:\s+(?:of\s+)?(?:an?\s+)?({UNIT}))?", re.I
+CHINESE = re.compile(rf"(?<![这那哪])([{HAN}半]{{1,16}})(?=[万亿]|个?(?:{_MEASURES})|[{COUNTERS}])([万亿])?个?({UNIT})?")
+_ONES = "one|two|three|four|five|six|seven|eight|nine"
+SPELLED = re.compile(rf"\b({'|'.join(WORDS)})(?:[- ]({_ONES}))?\b(?:[ -]{_TIMES})?(?:\s+{_SUCH}(?:of\s+)?(?:an?\s+)?({UNIT}))?", re.I)
+# twenty-one (21) days, 三十（30）日: one quantity
+DOUBLE = re.compile(rf"(?:\b(?:{'|'.join(WORDS)})(?:[- ](?:{_ONES}))?|[{HAN}]{{1,6}})\s?[(（](\d+)[)）]\s?个?{_SUCH}({UNIT})?", re.I)
+# half an hour, three quarters of the price, an hour and a half, two and a half years, two thirds
+_PART = r"(half|halves|thirds?|quarters?|fifths?|tenths?|hundredths?)"
+PART = {"half": 2, "halve": 2, "third": 3, "quarter": 4, "fifth": 5, "tenth": 10, "hundredth": 100}
+FRACTION = re.compile(
+    rf"\b(?:(an?|one|two|three|four)\s+|(?=half)){_PART}(?:\s+(?:of\s+)?an?\s+({UNIT})|(?=\s+of\b|\s+the\b|\s*[.,;]|$))", re.I
 )
+AND_HALF = re.compile(rf"\b(an?|{'|'.join(WORDS)}|\d+)\s+(?:({UNIT})\s+and\s+a\s+half|and\s+a\s+half\s+({UNIT}))", re.I)
+# twice a year is every six months
+RATE = re.compile(
+    rf"\b(twice|(?:two|three|four|six|[2346]) times)\s+(?:a|an|per|every|each)\s+({UNIT})"
+    rf"|[每一]个?(年|季度|月|周|天|日|班|小时)(?:[^\d，。；,;{HAN}]{{0,2}})([2346两二三四六])次",
+    re.I,
+)
+NO_RANK = re.compile(r"[条款项章节篇编人方者]")  # 第三条 is a clause, 第三人 a party; 第八天 and 第一行 are ranks
 PERIOD = re.compile(
     r"\b(?:per|each|every|an?|any|in (?:an?|one)|whole)\s+"
     r"((?:calendar |contract |business |working )?(?:shift|hour|day|week|month|quarter|year|evening|night))\b"
     r"|\b(hourly|daily|weekly|monthly|quarterly|yearly|annual|annually)\b"
-    r"|(?:每|按|(?<=[元个次])/)一?个?(合同年度|小时|工作日|季度|星期|半年|日|天|周|月|季|年|班|晚|夜)",
+    r"|(?:每|按|(?<=[元个次])/|单(?=[日月]))一?个?(合同年度|小时|工作日|季度|星期|半年|日|天|周|月|季|年|班|晚|夜)",
     re.I,
 )  # fmt: skip
 LY = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year", "annual": "year",
       "annually": "year", "夜": "晚"}  # fmt: skip
-MOST, LEAST, BEFORE, AFTER = "at most", "at least", "before", "after"
 RANGE = re.compile(r"\s*(?:to|and|or|至|到|或|和|[-~±/])\s*")
-# what stands just before a figure, or just behind it
-AHEAD = [
-    (MOST, r"at most|no(?:t)? (?:more|longer|later|higher|greater|over) than|up to|as (?:many|much|long) as|within|maximum(?: of)?"
-           r"|(?<!no )(?<!not )(?:fewer|less) than|under|below|(?:not|never) exceed(?:ing)?|capped at|limited to|ceiling of|until"
-           r"|不得?超过|没有超过|未超过|未满|不满|不多于|不大于|不高于|不得?多于|最多|至多|最长|最高|(?<![不得])(?:少于|低于|小于)"
-           r"|不足|未达到?"),
-    (LEAST, r"at least|no(?:t)? (?:less|fewer|lower|shorter|earlier) than|minimum(?: of)?"
-            r"|(?<!no )(?<!not )(?:more|older|longer|higher|greater) than|over(?=\s*$)|above|(?<!not )exceed(?:s|ed|ing)?"
-            r"|不得?少于|不得?低于|不得?小于|不短于|至少|最少|最低|最短|(?<![不得有未])(?:超过|高于|大于|多于)|(?<![不未])满"
-            r"|(?<!未)达到?"),
-    (BEFORE, r"\bbefore|prior to"), (AFTER, r"\bafter|\bsince|on or after"),
-]  # fmt: skip
-BEHIND = [
-    (MOST, r"or (?:less|fewer|under|below)|at (?:the )?most|以下|以内|之内|内|为限"),
-    (LEAST, r"or (?:more|over|above|longer)|at least|and over|以上"),
-    (BEFORE, r"以?之?前"), (AFTER, r"以?之?后"),
-]  # fmt: skip
-AHEAD_OF = [(bound, re.compile(rf"(?:{words})(?:[\s\w']{{0,24}}|[^\d，。；,;]{{0,3}})$", re.I)) for bound, words in AHEAD]
-BEHIND_IT = [(bound, re.compile(rf"\s*(?:的|时)?(?:{words})", re.I)) for bound, words in BEHIND]
 
 
 class Quantity(NamedTuple):
@@ -117,6 +154,7 @@ class Quantity(NamedTuple):
     start: int
     end: int
     bound: str = ""
+    reach: tuple[int, int] = (0, 0)  # where it stands with the words that make it a bound
 
 
 @lru_cache(4096)
@@ -129,41 +167,62 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     def take(value: float, dimension: str, start: int, end: int) -> None:
         if not any(a < end and start < b for a, b in taken):
             taken.append((start, end))
-            found.append(Quantity(round(value, 9), dimension, start, end, bound(text, start, end)))
+            found.append(Quantity(round(value, 9), dimension, start, end, *bound(text, start, end)))
 
     for m in DATE.finditer(text):
         year, month, day = (m[1], m[2], m[3]) if m[1] else (m[6], m[5], m[4]) if m[4] else (m[9], m[7], m[8])
         take(int(year) * 10000 + (int(month) if month.isdigit() else MONTHS.index(month.lower()) + 1) * 100 + int(day), "date", *m.span())
+    for m in DAY.finditer(text):
+        month, day = (m[1], m[2]) if m[1] else (m[4] or m[5], m[3] or m[6])
+        if month == "may":  # they may 5 times a year …
+            continue
+        take((MONTHS.index(month[:3].lower()) + 1 if month.isascii() and month.isalpha() else _figure(month)) * 100 + _figure(day),
+             "day", *m.span())  # fmt: skip
     for m in CLOCK.finditer(text):
-        if m[1]:
-            take(int(m[1]) * 60 + int(m[2]), "clock", *m.span())
-        elif m[5]:
-            take((int(m[3]) % 12 + 12 * (m[5].lower() == "p")) * 60 + int(m[4] or 0), "clock", *m.span())
-        else:
-            take(int(m[6]) * 60 + 30 * bool(m[7]), "clock", *m.span())
+        if clock := _clock(m):
+            take(*clock, *m.span())
+    for m in DOUBLE.finditer(text):
+        dimension, factor = _measure(m[2] or "")
+        take(_figure(m[1]) * factor, dimension, m.start(), _end(m))
+    for m in AND_HALF.finditer(text):
+        dimension, factor = _measure(m[2] or m[3])
+        take(((_spelled(m[1])) + 0.5) * factor, dimension, *m.span())
+    for m in FRACTION.finditer(text):
+        dimension, factor = _measure(m[3]) if m[3] else ("share", 1)
+        take(_spelled(m[1] or "one") / PART[m[2].lower().rstrip("s")] * factor, dimension, *m.span())
+    for m in RATE.finditer(text):
+        dimension, factor = _measure(m[2] or m[3])
+        if dimension:
+            take(factor / (2 if m[1] == "twice" else _spelled((m[1] or m[4]).split()[0])), dimension, *m.span())
     for m in RATIO.finditer(text):
         a, b = _figure(m[1]), _figure(m[2])
         take(a / b if b else 0, "ratio", *m.span())
     for m in PARTS.finditer(text):
-        take(_figure(m[2]) / {"百": 100, "千": 1000, "万": 10000}[m[1][0]], "share", *m.span())
+        if m[3]:
+            take(_figure(m[3]) / 10, "share", *m.span())
+        elif whole := {"百": 100, "千": 1000, "万": 10000}.get(m[1]) or ("万" not in m[1] and _figure(m[1])):
+            take(_figure(m[2]) / whole, "share", *m.span())
     for m in MONEY.finditer(text):
-        take(_figure(m[2]) * {"万": 1e4, "million": 1e6, "thousand": 1e3, "k": 1e3}.get((m[3] or "").strip().lower(), 1), m[1], *m.span())
+        take(_figure(m[2]) * TIMES.get((m[3] or "").strip().lower(), 1), m[1], *m.span())
     for m in PERIOD.finditer(text):
         name = (m[1] or m[2] or m[3]).lower()
         dimension, factor = ("month", 6.0) if name == "半年" else _measure(LY.get(name, name))
         take(factor, dimension, *m.span())
     for m in NUMBER.finditer(text):
         dimension, factor = _measure(m[3] or "")
-        take(_figure(m[1]) * {"万": 1e4, "亿": 1e8}.get(m[2] or "", 1) * factor, dimension, m.start(), _end(m))
+        take(_figure(m[1]) * TIMES.get((m[2] or "").lower(), 1) * factor, dimension, m.start(), _end(m))
     for m in CHINESE.finditer(text):
-        if not m[3] and text[: m.start()].endswith("第"):  # 第三条 is a clause, 第八天 a day
+        if m[3] and text.startswith("第", max(m.start() - 1, 0)) and m[1] in "一二":
+            continue  # 第一个月 is the first month, 第二年 the next year
+        if not m[3] and text.startswith("第", max(m.start() - 1, 0)) and NO_RANK.match(text, m.end()):
             continue
         dimension, factor = _measure(m[3] or "")
-        take((0.5 if m[1] == "半" else chinese_number(m[1].replace("半", ""))) * {"万": 1e4, "亿": 1e8}.get(m[2] or "", 1) * factor,
+        take((0.5 if m[1] == "半" else chinese_number(m[1].replace("半", ""))) * TIMES.get(m[2] or "", 1) * factor,
              dimension, *m.span())  # fmt: skip
     for m in SPELLED.finditer(text):
-        dimension, factor = _measure(m[3] or "")
-        take((WORDS[m[1].lower()] + WORDS.get((m[2] or "").lower(), 0)) * factor, dimension, m.start(), _end(m))
+        dimension, factor = _measure(m[4] or "")
+        take((WORDS[m[1].lower()] + WORDS.get((m[2] or "").lower(), 0)) * TIMES.get((m[3] or "").lower(), 1) * factor,
+             dimension, m.start(), _end(m))  # fmt: skip
     found.sort(key=lambda q: q.start)
     for n, (one, two) in enumerate(pairwise(found)):  # 6 to 8 bar
         if not one.dimension and two.dimension and RANGE.fullmatch(text[one.end : two.start]):
@@ -172,16 +231,36 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     return tuple(found)
 
 
-def bound(text: str, start: int, end: int) -> str:
-    """Which bound the figure at `start:end` is, by the words beside it."""
-    before, behind = text[max(0, start - 48) : start], text[end : end + 12]
-    return next((b for b, p in BEHIND_IT if p.match(behind)), "") or next((b for b, p in AHEAD_OF if p.search(before)), "")
-
-
 @lru_cache(4096)
 def units(text: str) -> frozenset[tuple[str, float]]:
     """The measures that are named in `text` with or without a figure: a table's header gives its figures their unit."""
-    return frozenset(UNITS[u.lower()] for u in re.findall(UNIT, fold(text), re.I) if u.lower() in UNITS)
+    return frozenset(_measure(u) for u in re.findall(UNIT, fold(text), re.I))
+
+
+def _clock(m: re.Match[str]) -> tuple[float, str] | None:
+    """Minutes since midnight; of an hour that may be before or after noon, the dimension is `hour`."""
+    if m[1]:
+        return int(m[1]) % 24 * 60 + int(m[2]), "clock"
+    if m[5]:
+        return (int(m[3]) % 12 + 12 * (m[5].lower() == "p")) * 60 + int(m[4] or 0), "clock"
+    if m[11]:
+        return 720.0 * (m[11].lower() == "noon"), "clock"
+    if m[9]:
+        spoken = _spelled(m[9])
+        return ((spoken % 12 + PARTS_OF_DAY[m[10].lower()]) * 60, "clock") if 0 < spoken <= 12 else None
+    hour, half = _figure(m[7]), 30 * bool(m[8])
+    if hour > 24:
+        return None
+    if m[6]:
+        return ((hour % 12 + (PARTS_OF_DAY.get(m[6]) or 0)) if m[6] != "中午" else hour if hour > 9 else hour + 12) * 60 + half, "clock"
+    return hour % 24 * 60 + half, "clock" if hour > 12 or not hour else "hour"
+
+
+def _spelled(word: str) -> float:
+    word = word.lower()
+    if word in ("a", "an", "the"):
+        return 1
+    return WORDS.get(word, 0) if word.isalpha() and word.isascii() else _figure(word) if word[0] in HAN or word.isdigit() else 0
 
 
 def _end(match: re.Match[str]) -> int:
@@ -196,4 +275,4 @@ def _figure(text: str) -> float:
 
 
 def _measure(unit: str) -> tuple[str, float]:
-    return UNITS.get(unit.lower()) or (unit.lower(), 1) if unit else ("", 1)
+    return CASED.get(unit) or UNITS.get(unit.lower()) or (unit.lower(), 1) if unit else ("", 1)

@@ -52,7 +52,7 @@ def pairs(text: str) -> frozenset[str]:
 def belongs_elsewhere(sentence: str, place: Place, span: str, alike: list[Place], rivals: list[Place]) -> bool:
     """Do the words beside the sentence's figure or name stand beside another one of its kind in the span?"""
     for pattern in (PIECE, *(() if "|" in span else (CLAUSE, ITEM))):
-        parts = _parts(span, pattern)
+        parts = places(span, pattern)
         own = {n for a, _ in alike for n, (s, e) in enumerate(parts) if s <= a < e}
         others = {n for a, _ in rivals for n, (s, e) in enumerate(parts) if s <= a < e} - own
         if not own or not others:
@@ -67,7 +67,7 @@ def belongs_elsewhere(sentence: str, place: Place, span: str, alike: list[Place]
 
 
 def likeness(sentence: str, place: tuple[int, int], span: str, other: tuple[int, int]) -> float:
-    parts = _parts(span, CLAUSE)
+    parts = places(span, CLAUSE)
     scores = _scores(sentence, place, [span[s:e] for s, e in parts])
     return next((score for score, (s, e) in zip(scores, parts, strict=True) if s <= other[0] < e), 0.0)
 
@@ -76,7 +76,7 @@ def _scores(sentence: str, place: tuple[int, int], parts: list[str]) -> list[flo
     """How many words each part shares with the sentence; those of the clause at `place` count most, those of many parts little."""
     has = [set(content(part)) | pairs(part) for part in parts]
     common = Counter(t for words in has for t in words)
-    start, end = next(((s, e) for s, e in _parts(sentence, CLAUSE) if s <= place[0] < e), (0, len(sentence)))
+    start, end = next(((s, e) for s, e in places(sentence, CLAUSE) if s <= place[0] < e), (0, len(sentence)))
     sentence = sentence[: place[0]] + " " * (place[1] - place[0]) + sentence[place[1] :]
     near = set(content(sentence[start:end])) | pairs(sentence[start:end])
     far = set(content(sentence)) | pairs(sentence)
@@ -84,7 +84,7 @@ def _scores(sentence: str, place: tuple[int, int], parts: list[str]) -> list[flo
     return [sum((1.0 if t in near else weight) / common[t] for t in words & far) for words in has]
 
 
-def _parts(text: str, pattern: re.Pattern[str]) -> list[tuple[int, int]]:
+def places(text: str, pattern: re.Pattern[str]) -> list[tuple[int, int]]:
     at, found = 0, []
     for m in pattern.finditer(text):
         if text[at : m.start()].strip():

@@ -1,0 +1,38 @@
+"""Which bound a figure is: at most, at least, before or after it.  Part of the citation check."""
+
+import re
+
+MOST, LEAST, BEFORE, AFTER = "at most", "at least", "before", "after"
+# what stands just before a figure, or just behind it; `at least every 60 days` is at most 60 days apart
+AHEAD = [
+    (MOST, r"(?:at least|至少|不少于)\s*(?:once|一次)?\s*(?:in\s*)?(?:every|each|per|每)(?:隔|满)?|no [^.,;]{0,40}exceed|at most"
+           r"|(?:not|never) be (?:\w+ )?(?:more|longer|later|higher|greater|over) than"
+           r"|no(?:t)? (?:more|longer|later|higher|greater|over) than"
+           r"|up to|as (?:many|much|long) as|within|maximum(?: of)?|(?:not|never) exceed(?:ing)?|capped at|limited to|ceiling of|until"
+           r"|(?<!no )(?<!not )(?:fewer|less|lower|colder|cooler|younger|shorter|smaller|lighter|earlier|sooner) than|under|below"
+           r"|不[得能可应宜准许]?(?:超过|多于|大于|高于|长于|晚于|迟于)|没有超过|未超过|未满|不满|最多|至多|最长|最高"
+           r"|(?<![不得能可应宜准许])(?:少于|低于|小于)|不足|未达到?"),
+    (LEAST, r"at least|not be (?:\w+ )?(?:less|fewer|lower|shorter|earlier|sooner) than"
+            r"|no(?:t)? (?:less|fewer|lower|shorter|earlier|sooner) than|minimum(?: of)?|over(?=\s*$)|above|(?<!not )exceed(?:s|ed|ing)?"
+            r"|(?<!no )(?<!not )(?:more|older|longer|higher|greater|hotter|heavier|larger|bigger|later) than"
+            r"|不[得能可应宜准许]?(?:少于|低于|小于|短于|早于)|至少|最少|最低|最短|(?<![不得有未能可应宜准许])(?:超过|高于|大于|多于)"
+            r"|(?<![不未])满|(?<!未)达到?"),
+    (BEFORE, r"\bbefore|prior to"), (AFTER, r"\bafter|\bsince|on or after"),
+]  # fmt: skip
+BEHIND = [
+    (MOST, r"or (?:less|fewer|under|below|lower|colder|cooler|earlier|shorter|lighter)|at (?:the )?most|以下|以内|之内|内|为限"),
+    (LEAST, r"or (?:more|over|above|longer|higher|greater|older|warmer|later|hotter)|at least|and over|以上"),
+    (BEFORE, r"以?之?前"), (AFTER, r"以?之?后"),
+]  # fmt: skip
+AHEAD_OF = [(name, re.compile(rf"(?:{words})(?:[\s\w']{{0,24}}|[^\d，。；,;]{{0,3}})$", re.I)) for name, words in AHEAD]
+BEHIND_IT = [(name, re.compile(rf"\s*(?:的|时)?(?:{words})", re.I)) for name, words in BEHIND]
+FAR, NEAR = 48, 12  # characters looked at before a figure and behind it
+
+
+def bound(text: str, start: int, end: int) -> tuple[str, tuple[int, int]]:
+    """Which bound the figure at `start:end` is, by the words beside it, and where it stands with those words."""
+    first = max(0, start - FAR)
+    behind = next(((name, m) for name, p in BEHIND_IT if (m := p.match(text[end : end + NEAR]))), None)
+    ahead = next(((name, m) for name, p in AHEAD_OF if (m := p.search(text[first:start]))), None)
+    name = (behind or ahead or ("", None))[0]
+    return name, (first + ahead[1].start() if ahead else start, end + behind[1].end() if behind else end)

@@ -1,0 +1,76 @@
+"""A sentence that reads a table: the figure of another column, or of another row than the one it names.
+
+Part of the citation check.
+"""
+
+import re
+
+from ingest.tokens import fold, tokens
+from serve.quantities import quantities, units
+from serve.wording import content, pairs
+
+RULE = re.compile(r"[\s|:-]+")
+
+
+def wrong_column(sentence: str, span: str, context: str) -> str:
+    """A figure that stands under another column than those which the sentence names."""
+    header, cells = _row(span, context)
+    if not header:
+        return ""
+    said, amounts = set(tokens(sentence)), {q.value for q in quantities(sentence)}
+    named = {n for n, name in enumerate(header) if (label := set(pairs(name) or content(name))) and label <= said}
+    values = [{q.value for q in quantities(cell)} - {0, 1} for cell in cells]
+    common = {v for n, own in enumerate(values) for v in own if any(v in other for other in values[n + 1 :])}
+    holds = {n for n, own in enumerate(values) if (own - common) & amounts}
+    figures = {n for n, cell in enumerate(cells) if any(q.dimension or not q.value < 2 for q in quantities(cell))}
+    labels = [set(pairs(name) or content(name)) for name in header]
+    others = set().union(*(labels[n] for n in holds - named)) - set().union(*(labels[n] for n in named))
+    if holds - named and (named & figures) - holds and not others & said:
+        return f"a figure of another column: {header[min(holds - named)].strip()}"
+    return ""
+
+
+def _row(span: str, context: str) -> tuple[list[str], list[str]]:
+    """Header and cells of the table row that the span is; nothing where it is none."""
+    header = re.split(r": | › | > ", fold(context))[-1].strip().strip("|").split("|")
+    cells = fold(span).strip().strip("|").split("|")
+    return (header, cells) if 2 <= len(header) == len(cells) and "\n" not in span.strip() else ([], [])
+
+
+def wrong_cell(sentence: str, span: str, context: str) -> str:
+    """A column that the sentence names while it says nothing of what stands under it in the row that is the span."""
+    header, cells = _row(span, context)
+    said, amounts = set(tokens(sentence)), {q.value for q in quantities(sentence)}
+    for name, cell in zip(header, cells, strict=True):
+        label, held = set(content(name)), set(content(cell))
+        if len(label) > 1 and len(held) > 1 and label <= said and not held & said and not {q.value for q in quantities(cell)} & amounts:
+            return f"not what stands under {name.strip()}"
+    return ""
+
+
+def wrong_row(sentence: str, span: str) -> str:
+    """In a table of several rows, a cell that is not in the one row of which the sentence names the first cell."""
+    rows = [line.strip().strip("|").split("|") for line in fold(span).splitlines() if "|" in line and not RULE.fullmatch(line)]
+    if len(rows) < 3 or len({len(row) for row in rows}) > 1:
+        return ""
+    header, *body = rows
+    named = [row for row in body if _has(sentence, row[0], header[0])]
+    if len(named) != 1:
+        return ""
+    right = {cell.strip() for cell in named[0]}
+    for row in body:
+        for name, cell in zip(header[1:], row[1:], strict=True):
+            own = named[0][header.index(name)]
+            if row is not named[0] and cell.strip() not in right and _has(sentence, cell, name) and not _has(sentence, own, name):
+                return f"a cell of another row: {cell.strip()}"
+    return ""
+
+
+def _has(sentence: str, cell: str, name: str) -> bool:
+    """Does the sentence say the cell: all of its words, or its figure in the unit of its column?"""
+    figures = quantities(cell)
+    if figures and not content(re.sub(r"[\d.,%]+", "", cell)):
+        factors = [1.0, *(factor for _, factor in units(name))]
+        return any(abs(q.value - k.value * f) < 1e-9 for q in quantities(sentence) for k in figures[:1] for f in factors)
+    words = set(content(cell))
+    return bool(words) and words <= set(tokens(sentence))
