@@ -30,6 +30,7 @@ from tune.talk import Talk
 SYSTEMS = ("base", "base+rag", "adapter", "adapter+rag", "extractive")
 ENOUGH = 30  # answerable questions of a language that decide who answers by default
 AT_ONCE = 8  # questions in flight; vLLM answers them together
+SHOWN = {"marker", "document", "page", "quote", "support", "by"}  # of a citation, in the result file
 NOT_RUN = "not run"
 CLOSED_BOOK = {
     "en": 'Answer the question in one to three short sentences. If you do not know, say: "{refusal}"',
@@ -145,7 +146,9 @@ def _through_chain(assistant: Assistant, gold: Gold, adapter: str | None) -> tup
         by_model=_named_passages(assistant, trace, gold), shown=tuple(gold.is_at(c.version, c.start, c.end) for c in answer.citations),
         statements=statements, unsupported=unsupported,
     )  # fmt: skip
-    return {"answer": answer.answer, "raw": trace.raw, "refused": answer.refused, "mode": answer.mode}, outcome
+    cited = [{**c.model_dump(include=SHOWN), "right": gold.is_at(c.version, c.start, c.end)} for c in answer.citations]
+    return {"answer": answer.answer, "raw": trace.raw, "refused": answer.refused, "mode": answer.mode, "citations": cited,
+            "correct": outcome.correct}, outcome  # fmt: skip
 
 
 def _named_passages(assistant: Assistant, trace: Trace, gold: Gold) -> tuple[bool, ...]:

@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 
 ALL = ("ingest", "precision", "unchanged", "memory", "pdf", "ocr", "search", "retrieval", "quotes", "citations", "followup", "poison",
-       "stale", "latency")  # fmt: skip
+       "stale", "latency", "samples")  # fmt: skip
 
 for name in sys.argv[1:] or ALL:
     if name not in ALL:
