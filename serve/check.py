@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ingest.tokens import fold, is_cjk
 from serve.contradiction import clashes, contradicted
-from serve.figures import wrong_quantity, wrong_unit
+from serve.figures import apart, wrong_quantity, wrong_unit
 from serve.names import by_role, wrong_name
 from serve.quantities import quantities
 from serve.reading import reading
@@ -74,6 +74,7 @@ def _fault(said: str, span: str, context: str) -> str:
         or clashes(reading(said), reading(span))
         or wrong_role(reading(said), reading(span))
         or replaced(said, span, around)
+        or apart(said, span)
     )
 
 

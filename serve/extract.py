@@ -17,14 +17,13 @@ from serve.question import answers, asked_words, asks_how, expected
 
 MOST = 3  # sentences; more is reading the documents oneself
 LOOKED_UP = 10.0  # what a question names by its number comes before what only resembles it
-NEAR = 0.25  # of the best sentence's score: what falls below says something else
+NEAR = 0.2  # of the best sentence's score: what falls below says something else
 K1, B = 1.2, 0.75  # of BM25 (Robertson and Zaragoza 2009)
 ABOVE = 0.3  # of a word's weight, for one that stands in the heading above
 ANSWERS = 0.6  # more, for a sentence with the date or figure that is asked for
 ALIKE = 0.8  # of a sentence's words; one that shares more with a chosen one says it again
-WHOLE = 0.9  # of the score of the best sentences, that so many in a row must have to be quoted in their stead
 GAP = 3  # characters of white space between two sentences that follow each other
-STEPS = 0.5  # the same where it is asked how something is done: steps follow each other
+STEPS = 0.5  # of the best sentences' score; so much must sentences in a row have to be quoted in their stead as steps
 
 
 class Scored(NamedTuple):
@@ -51,8 +50,7 @@ def extract(question: str, hits: Sequence[Hit]) -> list[Span]:
             break
         if not any(_again(candidate, other) for other in chosen):
             chosen.append(candidate)
-    enough = (STEPS if steps else WHOLE) * sum(s.score for s in chosen)
-    if len(chosen) == MOST and (row := _in_a_row(scored)) and sum(s.score for s in row) >= enough:
+    if steps and len(chosen) == MOST and (row := _in_a_row(scored)) and _total(row) >= STEPS * _total(chosen):
         chosen = row
     order = {hit.chunk.version: n for n, hit in reversed(list(enumerate(hits)))}
     return [s.span for s in sorted(chosen, key=lambda s: (order[s.place[0]], s.place[1]))]
@@ -112,7 +110,11 @@ def _in_a_row(scored: Sequence[Scored]) -> list[Scored]:
     row = sorted((s for s in scored if s.span.hit.chunk.version == first), key=lambda s: s.place[1])
     runs = [row[n : n + MOST] for n in range(len(row) - MOST + 1)]
     runs = [r for r in runs if scored[0] in r and all(b.place[1] - a.place[2] <= GAP for a, b in pairwise(r))]
-    return max(runs, key=lambda r: sum(s.score for s in r), default=[])
+    return max(runs, key=_total, default=[])
+
+
+def _total(scored: Sequence[Scored]) -> float:
+    return sum(s.score for s in scored)
 
 
 def _looked_up(hit: Hit, codes: set[str]) -> Span | None:

@@ -135,6 +135,24 @@ def wrong_unit(sentence: str, span: str, context: str) -> str:
     return f"another unit: {other}" if other and not any(q.dimension == UNITS[other][0] for q in quantities(sentence)) else ""
 
 
+def apart(sentence: str, span: str) -> str:
+    """A measure of the sentence that stands in the span only where nothing else of the sentence does: it is of something else.
+
+    Rows of tables are not looked at: what a figure is of stands in their header.
+    """
+    one, has = reading(sentence), reading(span)
+    measures = [q for q in quantities(sentence) if q.dimension]
+    if not measures or "|" in span:
+        return ""
+    ends = [*(m.end() for m in PIECE.finditer(has.text)), len(has.text)]
+    pieces = [reading(has.text[a:b]) for a, b in pairwise([0, *ends]) if has.text[a:b].strip()]
+    for q in measures:
+        holding = [piece for piece in pieces if any(_same(q, k) for k in piece.figures)]
+        if holding and not any(piece.has(term) for piece in holding for term in one.terms):
+            return f"a figure of something else: {one.text[q.start : q.end].strip()}"
+    return ""
+
+
 def elsewhere(said: Reading, has: Reading, figure: Quantity) -> float | None:
     """How many more of the words about the sentence's figure stand about another of its kind in the span; None where there is no other."""
     if "|" in has.text or (figure.value in (0, 1) and not figure.dimension):

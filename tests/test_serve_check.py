@@ -217,3 +217,9 @@ def test_a_number_of_a_thing_is_no_day() -> None:
     assert quantities("每月5号前缴纳")[-1].dimension == quantities("每月五日前缴纳")[-1].dimension == "time"
     span = "第三十一条 合同专用章共三枚，一号章由综合管理部保管，二号章由华南分公司保管，三号章由进出口部保管。"
     assert check("合同专用章确需外带的，应当在二十四小时内归还。", span).support == "unsupported"
+
+
+def test_a_figure_that_stands_beside_nothing_of_the_sentence_is_of_something_else() -> None:
+    span = "4. Set the oil counter in the controller to the new interval. It accepts steps of 100 h only."
+    assert check("The oil is changed every 100 hours.", span, "Service Bulletin › What to do now").support == "unsupported"
+    assert check("The counter accepts steps of 100 h.", span).support == "supported"

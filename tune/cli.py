@@ -45,7 +45,7 @@ def make_parser() -> ArgumentParser:
     p.add_argument("--qa", type=Path, metavar="FILE", help="answer rows of questions with their own passages")
     p.add_argument("--out", type=Path, metavar="FILE", help="where the predictions of --qa go")
     p.add_argument("--mode", choices=("model", "extractive"), default="extractive", help="who answers --qa (extractive)")
-    p.add_argument("--adapter", metavar="N", help="which version (the champion, else the newest); with --qa its served name, or none")
+    p.add_argument("--adapter", type=adapter_named, metavar="N", help="which version (champion, else newest); a served name with --qa")
     p.add_argument("--limit", type=at_least_one, default=0, metavar="N", help="a sample of N questions of the corpus")
     p.add_argument("--lang", choices=("zh", "en"), help="questions of the corpus in this language alone")
     p.add_argument("--against", type=Path, metavar="RESULT", help="an earlier result file, to compare question by question")
@@ -87,6 +87,11 @@ def at_least_one(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 10**9:
         raise ArgumentTypeError(f"{text!r} is no whole number from 1 up")
     return int(text)
+
+
+def adapter_named(text: str) -> int | str:
+    """A version's number, or a name that vLLM serves."""
+    return at_least_one(text) if text.isdecimal() else text
 
 
 def talk(args: Namespace) -> "Talk":
@@ -185,10 +190,12 @@ def check_eval(args: Namespace) -> None:
 
 def measure_corpus(args: Namespace) -> Measured:
     settings = settings_for(args)
+    from corpora import UserError
     from tune.evaluate import evaluate as measure
 
-    version = at_least_one(args.adapter) if args.adapter else None
-    report, file = measure(settings, args.corpus, version, args.lang, args.limit, talk(args))
+    if isinstance(args.adapter, str):
+        raise UserError(f"{args.adapter!r} is no version of {args.corpus}.", f"See: tune ls {args.corpus}")
+    report, file = measure(settings, args.corpus, args.adapter, args.lang, args.limit, talk(args))
     return report, file, print_report
 
 
@@ -209,7 +216,7 @@ def answer_rows(args: Namespace) -> Measured:
     from tune.result import hashes, write_result
 
     settings = Settings()
-    adapter = None if args.mode == "extractive" else "" if args.adapter == "none" else args.adapter
+    adapter = None if args.mode == "extractive" or args.adapter is None else "" if args.adapter == "none" else str(args.adapter)
     answered = list(answer_items(settings, args.qa, args.mode, adapter, talk(args)))
     write_predictions(args.out, answered)
     report = qa_figures(answered)
