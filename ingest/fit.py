@@ -3,8 +3,8 @@
 A question is a part of a sentence, and the chunk that it was taken from is what must be found: the inverse cloze task of Lee, Chang and
 Toutanova (2019). Of the sentence itself the chunk keeps some words, since people ask partly in the document's own. No question that
 anybody measures with is looked at. Sentences are drawn, not chunks, so that a chunk that says much is asked about more; of code, its
-comments are asked and the bare code is what must be found. Where the embedding model does not read the language, the weight of feedback
-terms is fitted in meaning's place. The result is `fitted.json` in the corpus's folder of the home, with what it was fitted on.
+comments are asked and the bare code is what must be found. Of questions in a language that the embedding model does not read nothing is
+fitted: they are searched by words. The result is `fitted.json` in the corpus's folder of the home, with what it was fitted on.
 """
 
 import random
@@ -22,8 +22,6 @@ import numpy as np
 from corpora import UserError
 from ingest.authority import count_citations
 from ingest.embed import Embedder
-from ingest.feedback import CHUNKS as BELIEVED
-from ingest.feedback import feedback_terms, mix
 from ingest.fitted import write_fitted
 from ingest.keywords import Keywords
 from ingest.language import language
@@ -45,8 +43,8 @@ COMMENT = re.compile(r'"""(.*?)"""|\'\'\'(.*?)\'\'\'|/\*+(.*?)\*/|(?:#|//)[ \t]*
 NO_PROSE = re.compile(r"[_{}()\[\]=<>;|\\@#$%^&*+~]|\w\.\w|\bimport\b")
 KEPT = 0.6  # of a sentence's words or clauses stand in the question
 LEFT = 0.3  # of a sentence's words are left in the chunk that it is asked of
+UNKNOWN = 0.5  # of a comment's words that the code has too are not in the question: who asks does not know what things are called there
 WEIGHTS = tuple(round(0.05 * n, 2) for n in range(21))
-FEEDBACK_WEIGHTS = tuple(round(0.05 * n, 2) for n in range(9))
 Advance = Callable[[float, str], None]
 
 
@@ -69,7 +67,7 @@ def fit(corpus: str, settings: Settings, embedder: Embedder, advance: Advance = 
     chunks = [chunk for version in dict.fromkeys(versions) for chunk in manifest.chunks(version)]
     total = len(chunks)
     chunks = sorted(dice.sample(chunks, min(CHUNKS, len(chunks))), key=lambda c: (c.version, c.ordinal))
-    asked = list(questions(chunks, dice))
+    asked = [question for question in questions(chunks, dice) if language(question.text) in embedder.languages]
     found: dict[str, Any] = {}
     if asked:
         with open_chroma(settings) as client:
@@ -103,12 +101,15 @@ def questions(chunks: Sequence[Chunk], dice: random.Random) -> Iterator[Question
 def taken_out(text: str, dice: random.Random) -> Iterator[tuple[str, str]]:
     """Each sentence of `text`, and the text with no more of it than some words.
 
-    Code is asked for by what its comments say, and is left without any.
+    Code is asked for by what its comments say, for the most part in words that it has not, and is left without any.
     """
     if CODE.search(text):
         code = COMMENT.sub(" ", text)
+        known = set(tokens(code))
         comments = (next(filter(None, match.groups()), "").strip() for match in COMMENT.finditer(text))
-        yield from ((said[slice(*sentences(said)[0])], code) for said in comments if said)  # the first says what it is for
+        for said in filter(None, comments):
+            words = said[slice(*sentences(said)[0])].split()  # the first sentence says what it is for
+            yield " ".join(word for word in words if not known & set(tokens(word)) or dice.random() >= UNKNOWN), code
     elif len(spans := sentences(text)) > 1:
         for start, end in spans:
             words = re.findall(r"[\u4e00-\u9fff]{1,2}|[^\s\u4e00-\u9fff]+", text[start:end])
@@ -145,19 +146,12 @@ def _measure(chunks: Sequence[Chunk], vectors: "np.ndarray[Any, Any]", asked: Se
         keywords.reload()
         for n, (question, vector) in enumerate(zip(asked, said, strict=True)):
             words = {w.id: w.score for w in keywords.search(question.text, CANDIDATES, codes=())}
-            lang = language(question.text)
-            if lang in embedder.languages:
-                cosines = vectors @ vector
-                near = {chunks[i].id: float(cosines[i]) for i in np.argsort(-cosines, kind="stable")[:CANDIDATES]}
-                ceiling = keywords.ceiling(question.text)
-                rankings = [fuse(words, near, w, ceiling) for w in WEIGHTS]
-            else:
-                believed = [(tokens(chunks[place[i]].embedded), score) for i, score in list(words.items())[:BELIEVED]]
-                shared = keywords.search_terms(feedback_terms(believed, keywords.idf), CANDIDATES)
-                rankings = [mix(words, {w.id: w.score for w in shared}, w) for w in FEEDBACK_WEIGHTS]
-            gains[lang].append([_gain(ranking, question.chunk.id) for ranking in rankings])
+            cosines = vectors @ vector
+            near = {chunks[i].id: float(cosines[i]) for i in np.argsort(-cosines, kind="stable")[:CANDIDATES]}
+            ceiling = keywords.ceiling(question.text)
+            gains[language(question.text)].append([_gain(fuse(words, near, w, ceiling), question.chunk.id) for w in WEIGHTS])
             advance((n + 1) / len(asked), f"{n + 1} of {len(asked)} questions")
-    return {lang: _choose(np.array(rows), lang in embedder.languages) for lang, rows in gains.items() if len(rows) >= FEWEST}
+    return {lang: _choose(np.array(rows)) for lang, rows in gains.items() if len(rows) >= FEWEST}
 
 
 def _gain(scores: dict[str, float], wanted: str) -> float:
@@ -168,16 +162,15 @@ def _gain(scores: dict[str, float], wanted: str) -> float:
     return 1 / log2(1 + rank) if rank <= 10 else 0.0
 
 
-def _choose(gains: "np.ndarray[Any, Any]", is_read: bool) -> dict[str, Any]:
+def _choose(gains: "np.ndarray[Any, Any]") -> dict[str, Any]:
     """The weight, and what it brings; `gains` has a row for each question and a column for each weight.
 
-    Of the weights within one standard error of the best (Breiman et al. 1984), the middle one: the best of a flat curve is chance.
+    The middle of those within one standard error of the best (Breiman et al. 1984): the best of a flat curve is chance.
     """
     means = gains.mean(axis=0)
     best = int(means.argmax())
     error = (gains[:, [best]] - gains).std(axis=0) / len(gains) ** 0.5
     good = np.flatnonzero(means >= means[best] - error)
-    at = int(good[len(good) // 2])
-    weights, name, other = (WEIGHTS, "dense_weight", "meaning") if is_read else (FEEDBACK_WEIGHTS, "feedback_weight", "")
-    figures = {"words": means[0]} | ({other: means[-1]} if is_read else {}) | {"both": means[at]}
-    return {name: weights[at], "questions": len(gains), "nDCG@10": {key: round(float(v), 4) for key, v in figures.items()}}
+    at = int(good[0] + good[-1]) // 2
+    return {"dense_weight": WEIGHTS[at], "questions": len(gains), "nDCG@10": {
+        "words": round(float(means[0]), 4), "meaning": round(float(means[-1]), 4), "both": round(float(means[at]), 4)}}  # fmt: skip

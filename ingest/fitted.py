@@ -1,4 +1,4 @@
-"""What was fitted on a corpus: how much meaning or feedback terms count for each language, who cites whom, and who answers better."""
+"""What was fitted on a corpus: how much meaning counts beside words for each language, who cites whom, and who answers better."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,6 @@ from ingest.manifest import Manifest
 from ingest.settings import Settings
 
 UNFITTED = 0.3  # of a score is meaning's where nobody has fitted it
-FEEDBACK = 0.1  # of a score is the feedback terms' where nobody has fitted it
 GROWN = 0.2  # of the chunks; a corpus that changed by more wants fitting anew
 WORTH = 200  # chunks; a smaller corpus is searched well by any weight
 
@@ -28,11 +27,6 @@ def dense_weight(profile: Profile, settings: Settings, lang: str, stamp: dict[st
     if found.get("stamp") != stamp:
         return UNFITTED
     return float(found["languages"].get(lang, {}).get("dense_weight", UNFITTED))
-
-
-def feedback_weight(corpus: str, settings: Settings, lang: str) -> float:
-    """Between 0 and 1: how much the words that the best chunks share count beside the question's own."""
-    return float(fitted(corpus, settings).get("languages", {}).get(lang, {}).get("feedback_weight", FEEDBACK))
 
 
 def citations(corpus: str, settings: Settings) -> dict[str, int]:

@@ -37,6 +37,9 @@ CLAUSE = re.compile(r"第\s*[\d零〇一二两三四五六七八九十百千.]+\
 IDENTIFIER = re.compile(r"(?<![^\W_])[A-Za-z]{1,6}[- ]?\d{2,}[A-Za-z]?(?![^\W_])")
 SEGMENT = re.compile(r"\s[-–—|]\s|[:：–—]")
 
+# What a function or a module is called is made of common words: get_last, readFile. It names a document only where it says the kind.
+CODE_NAME = re.compile(r"_*[a-z0-9]+(?:_[A-Za-z0-9]+)+_*|_*[a-z]+(?:[A-Z][a-z0-9]*)+")
+
 WHOLE, ALIAS, PART = 2, 1, 0  # a name; one that leaves out the edition, or names the beginning; a part that says the kind
 Units = tuple[str, ...]
 
@@ -148,6 +151,8 @@ def _names(file: str, title: str) -> Iterator[Name]:
     seen = set()
     for name, how, divisible in called:
         units = tuple(u for u in _units(STATE.sub("", fold(name))) if u not in (OPENS, CLOSES, BREAK))
+        if CODE_NAME.fullmatch(name.strip()) and not KINDS & set(units):
+            continue
         if units not in seen and (len(units) > 1 or (units and is_cjk(units[0]))):
             seen.add(units)
             yield Name(units, how, divisible)

@@ -76,10 +76,9 @@ def fitted(corpus: str, found: dict[str, Any]) -> str:
     said = []
     for lang, row in found["languages"].items():
         name, scores = {"en": "English", "zh": "Chinese"}[lang], row["nDCG@10"]
-        is_read = "dense_weight" in row
-        what, weight = ("meaning counts", row["dense_weight"]) if is_read else ("feedback terms count", row["feedback_weight"])
         figures = ", ".join(f"{half} {score:.3f}" for half, score in scores.items())
-        said.append(f"{what} {weight:g} of 1 for {name} questions (nDCG@10 of {row['questions']} made ones: {figures})")
+        weight = f"meaning counts {row['dense_weight']:g} of 1"
+        said.append(f"{weight} for {name} questions (nDCG@10 of {row['questions']} made ones: {figures})")
     if found["cited"]:
         said.append(f"{len(found['cited'])} document{'s' * (len(found['cited']) > 1)} cited by others come first among equals")
     return f"{corpus}: {'; '.join(said) or 'too few sentences to fit anything on; the usual weights stay'}."

@@ -19,7 +19,7 @@ from corpora import UserError, load_profile
 from ingest.authority import authority, title_key
 from ingest.embed import Embedder, open_embedder
 from ingest.feedback import CHUNKS, feedback_terms, mix
-from ingest.fitted import citations, dense_weight, feedback_weight
+from ingest.fitted import citations, dense_weight
 from ingest.keywords import Found, Keywords
 from ingest.language import language
 from ingest.manifest import Manifest, stamp
@@ -94,13 +94,11 @@ class Searcher:
             return []
         self._within(corpus, documents, self._named(corpus)[1])  # one that is unknown is said before a model is loaded
         lang = language(query)
-        is_read = lang in self.embedder.languages
-        weight = dense_weight(profile, self.settings, lang, stamp(self.embedder)) if is_read else 0.0
-        feedback = 0.0 if is_read else feedback_weight(corpus, self.settings, lang)
+        weight = dense_weight(profile, self.settings, lang, stamp(self.embedder)) if lang in self.embedder.languages else 0.0
         vector = self.embedder.encode([query])[0] if weight else None
         for _ in range(TRIES):
             generation = self.manifest.generation(corpus)
-            hits = self._search(corpus, query, vector, weight, feedback, k, documents)
+            hits = self._search(corpus, query, vector, weight, k, documents)
             if self.manifest.generation(corpus) == generation:
                 break  # else what was found and what was live may be of two moments, and a document in neither
         return hits
@@ -109,7 +107,7 @@ class Searcher:
         """The versions of the live documents that `text` names."""
         return self._named(corpus)[0].named(text)
 
-    def _search(self, corpus: str, query: str, vector: Vector | None, weight: float, feedback: float, k: int,
+    def _search(self, corpus: str, query: str, vector: Vector | None, weight: float, k: int,
                 documents: Sequence[str]) -> list[Hit]:  # fmt: skip
         corpus_id = str(self.manifest.corpus_id(corpus))
         names, called = self._named(corpus)
@@ -120,13 +118,14 @@ class Searcher:
         # the clause of that number in any other document is not the one that is meant
         elsewhere = {code for code in codes if not (named and code.startswith("§"))}
         keywords = self.keywords(corpus, corpus_id)
+        is_unread = language(query) not in self.embedder.languages
         fetch = max(CANDIDATES, 5 * k)
         while True:
             dense = self._pool.submit(self._dense, corpus_id, vector, fetch, k, within, keywords.size())
             words = {w.id: w for w in self._words(keywords, query, fetch, within, elsewhere)}
             if named:
                 words |= {w.id: w for w in keywords.search(query, fetch, named, codes)}
-            shared = self._shared(corpus, keywords, list(words.values()), fetch, within) if feedback else {}
+            shared = self._shared(corpus, keywords, list(words.values()), fetch, within) if is_unread else {}
             words |= {i: Found(i, 0.0, 0) for i in shared if i not in words}
             near = dense.result()
             live = self.manifest.live_chunks(corpus, {*words, *(i for i, _ in near)})
@@ -137,8 +136,8 @@ class Searcher:
         keyword = {i: w.score for i, w in words.items() if i in live}
         cosine = {i: s for i, s in near if i in live}
         own = {i for i, (chunk, _) in live.items() if chunk.version in named}
-        if feedback:
-            score = fuse(mix(keyword, {i: s for i, s in shared.items() if i in live}, feedback), cosine, weight, 1.0)
+        if is_unread:
+            score = mix(keyword, {i: s for i, s in shared.items() if i in live})
         else:
             score = fuse(keyword, cosine, weight, keywords.ceiling(query))
         cited = self._authorities(corpus)

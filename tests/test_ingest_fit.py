@@ -13,7 +13,7 @@ import pytest
 
 from corpora import UserError, load_profile
 from ingest.embed import open_embedder
-from ingest.fit import CHARACTERS, FEEDBACK_WEIGHTS, WEIGHTS, WORDS, _choose, fit, part_of, questions, taken_out
+from ingest.fit import CHARACTERS, WEIGHTS, WORDS, _choose, fit, part_of, questions, taken_out
 from ingest.fitted import UNFITTED, dense_weight, fitted, fitted_file, wants_fitting
 from ingest.manifest import Manifest, stamp
 from ingest.schema import Chunk
@@ -54,6 +54,9 @@ def test_code_is_asked_for_by_its_comments_and_found_without_them() -> None:
     )
     found = list(taken_out(text, random.Random(0)))
     assert [sentence for sentence, _ in found] == ["Pause between two tries of the sender.", "seconds are what the kernel counts"]
+    said = 'def wait_for_sender(n):\n    """Wait for the sender to answer."""\n    return n'
+    asked = {sentence for n in range(40) for sentence, _ in taken_out(said, random.Random(n))}
+    assert all("answer." in sentence for sentence in asked) and any("sender" not in sentence for sentence in asked)
     assert all("time.sleep(n)" in rest and "Pause" not in rest and "kernel" not in rest for _, rest in found)
 
 
@@ -67,10 +70,9 @@ def test_a_question_has_a_questions_length() -> None:
 def test_the_weight_is_the_middle_of_those_that_cannot_be_told_from_the_best() -> None:
     best = 6
     gains = np.array([[0.9 - 0.1 * abs(n - best) for n in range(len(WEIGHTS))]] * 50)
-    assert _choose(gains, True)["dense_weight"] == WEIGHTS[best]
-    assert _choose(gains[:, : len(FEEDBACK_WEIGHTS)], False)["feedback_weight"] == FEEDBACK_WEIGHTS[best]
+    assert _choose(gains)["dense_weight"] == WEIGHTS[best]
     flat = np.full((50, len(WEIGHTS)), 0.5)
-    assert _choose(flat, True)["dense_weight"] == 0.5, "where all do as well, neither half is thrown away"
+    assert _choose(flat)["dense_weight"] == 0.5, "where all do as well, neither half is thrown away"
 
 
 def test_what_is_fitted_is_searched_with(settings: Settings) -> None:
