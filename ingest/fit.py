@@ -43,7 +43,7 @@ COMMENT = re.compile(r'"""(.*?)"""|\'\'\'(.*?)\'\'\'|/\*+(.*?)\*/|(?:#|//)[ \t]*
 NO_PROSE = re.compile(r"[_{}()\[\]=<>;|\\@#$%^&*+~]|\w\.\w|\bimport\b")
 KEPT = 0.6  # of a sentence's words or clauses stand in the question
 LEFT = 0.3  # of a sentence's words are left in the chunk that it is asked of
-UNKNOWN = 0.5  # of a comment's words that the code has too are not in the question: who asks does not know what things are called there
+UNKNOWN = 0.7  # of a comment's words that the code has too are not in the question: who asks does not know what things are called there
 WEIGHTS = tuple(round(0.05 * n, 2) for n in range(21))
 Advance = Callable[[float, str], None]
 

@@ -147,7 +147,7 @@ def test_ask_watch_open_and_correct(page: Page, stack: Any) -> None:
 def test_citation_of_a_pdf_opens_as_a_picture_of_its_page(page: Page, stack: Any) -> None:
     sign_in(page, stack)
     choose(page, "Plant maintenance")
-    ask(page, "How often is the oil of the SC-40 changed?")
+    ask(page, "What does fault code SC-A04 mean?")
     answered(page, 0)
     page.locator(".citations button", has_text="sc-40-screw-compressor-manual.pdf").first.click()
     expect(page.locator(".passage mark")).to_be_visible()
