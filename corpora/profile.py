@@ -50,7 +50,7 @@ class ServeSection(Section):
     system: str = ""  # added to the prompt's own rules; every word costs a token of the budget
     keep: int = Field(4, ge=1, le=32)  # hits shown to the model; more find more and take longer
     mode: Literal["auto", "model", "extractive"] = "auto"  # extractive: always quote, never generate
-    refuse_below: float | None = Field(None, ge=0, le=1)  # less evidence is none: higher refuses more; left out: .4, in Chinese .15
+    refuse_below: float | None = Field(None, ge=0, le=1)  # less evidence is none: higher refuses more; left out: .4, in Chinese .1
     unsupported: Literal["drop", "strike"] = "drop"  # sentences that fail the citation check: left out, or shown struck through
     max_tokens: int = Field(160, ge=16, le=4096)  # longest answer
     thinking_tokens: int = Field(1024, ge=0, le=16384)  # longest thinking of a reasoning model before it; more takes longer

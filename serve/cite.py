@@ -34,7 +34,7 @@ NO_UNIT = frozenset(
     "a an and as at by can each for from if in is it may must of on or per shall than the to was were when with".split()
 )
 COMMA = re.compile(r"[，；：,;:](?!\d)")
-LONG, LETTERS = 120, 3  # characters of a quote in Chinese; English takes about three letters for one
+LONG, LETTERS = 160, 3  # characters of a quote in Chinese; English takes about three letters for one
 SURE = 0.6  # share of a sentence's words that a span must have to be attached where the model named none
 
 
