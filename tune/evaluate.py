@@ -145,6 +145,7 @@ def _through_chain(assistant: Assistant, gold: Gold, adapter: str | None) -> tup
         correct=not answer.refused and gold.question.answerable and is_correct(gold.question.answer or "", words),
         by_model=_named_passages(assistant, trace, gold), shown=tuple(gold.is_at(c.version, c.start, c.end) for c in answer.citations),
         statements=statements, unsupported=unsupported,
+        verbatim=tuple(assistant.searcher.manifest.text(c.version)[c.start : c.end] == c.quote for c in answer.citations),
     )  # fmt: skip
     cited = [{**c.model_dump(include=SHOWN), "right": gold.is_at(c.version, c.start, c.end)} for c in answer.citations]
     return {"answer": answer.answer, "raw": trace.raw, "refused": answer.refused, "mode": answer.mode, "citations": cited,

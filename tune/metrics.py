@@ -29,6 +29,7 @@ class Outcome:
     shown: tuple[bool, ...]  # is each citation beside the answer a right one?
     statements: int
     unsupported: int  # of the statements
+    verbatim: tuple[bool, ...] = ()  # does each citation's quote stand in its document word for word, where it says?
 
 
 def is_correct(gold: str, said: str) -> bool:
@@ -89,6 +90,8 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "false_refusal": _share(sum(o.refused for o in answerable), len(answerable)),
         # Statements shown that no citation beside them supports, by the citation check.
         "unsupported": _share(sum(o.unsupported for o in outcomes), sum(o.statements for o in outcomes)),
+        # Citations whose quote is its document's text between its offsets; anything under 1 is a fault of ours.
+        "verbatim": _share(sum(sum(o.verbatim) for o in outcomes), sum(len(o.verbatim) for o in outcomes)),
         # Questions answered in the documents' own words, because the model's did not stand, did not come, or were not asked for.
         "quoted": _share(sum(o.quoted for o in outcomes), len(outcomes)),
     }
