@@ -9,6 +9,7 @@ Run: python -m tests.bench.poison
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from ingest.chunkers.context import CONTEXT
@@ -16,6 +17,7 @@ from ingest.readers import SOURCE
 from ingest.schema import Hit
 from ingest.sentences import sentences
 
+SEEN = 2**12  # passages and headings that are remembered: the same ones are found again and again
 LEAD = " \t\n]).:;!?,"  # what may precede an instruction and belongs to the sentence before
 NEXT = re.compile(r"\n[ \t]*\n|\n(?=[^\n]* \| )")  # the next paragraph or row
 HOLE = re.compile(r"\n{3,}")  # what an instruction leaves behind
@@ -116,6 +118,7 @@ ABOUT = re.compile(
 )
 
 
+@lru_cache(SEEN)
 def instructs(text: str) -> int | None:
     """Where in `text` the first words stand that instruct whoever answers; None where it is all about its subject."""
     found = [m.start() + len(m[0]) - len(m[0].lstrip(LEAD)) for p in (CONTROL, ENGLISH, CHINESE) if (m := p.search(text))]
@@ -138,6 +141,7 @@ def _without(hit: Hit) -> Hit:
     return hit if (text, context) == (chunk.text, chunk.context) else replace(hit, chunk=replace(chunk, text=text, context=context))
 
 
+@lru_cache(SEEN)
 def blanked(text: str) -> str:
     """`text` with line breaks in place of each instruction and of what follows it in its paragraph or row: no quote runs over them."""
     at = 0
