@@ -17,7 +17,7 @@ from serve.quantities import quantities
 from serve.reading import reading
 from serve.roles import wrong_role
 from serve.schema import Support
-from serve.tables import wrong_cell, wrong_column, wrong_row
+from serve.tables import wrong_cell, wrong_column, wrong_extreme, wrong_row
 from serve.wording import EMPTY_ZH, PIECE, content, pairs
 
 ENOUGH = 0.4  # share of a sentence's words that the span and its heading must have
@@ -67,6 +67,7 @@ def _fault(said: str, span: str, context: str) -> str:
         wrong_quantity(said, span, context)
         or wrong_unit(said, span, context)
         or wrong_column(said, span, context)
+        or wrong_extreme(said, span, context)
         or wrong_row(said, span)
         or wrong_cell(said, span, context)
         or wrong_name(said, span, around)
