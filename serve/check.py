@@ -7,6 +7,7 @@ word. What is left must share enough words with it. It knows nothing of the mode
 
 import re
 from difflib import SequenceMatcher
+from itertools import accumulate
 from typing import NamedTuple
 
 from ingest.tokens import fold, is_cjk
@@ -109,8 +110,9 @@ def copied(sentence: str, span: str) -> bool:
     """Is the sentence one whole sentence of the span, or several in a row, number and white space apart?"""
     wanted = _solid(sentence)
     pieces = [_solid(piece) for piece in PIECE.split(span) if piece.strip()]
-    rows = ("".join(pieces[i:j]) for i in range(len(pieces)) for j in range(i + 1, len(pieces) + 1))
-    return len(wanted) >= 12 and any(row.endswith(wanted) and NUMBERING.fullmatch(row[: -len(wanted)]) for row in rows)
+    solid, ends = "".join(pieces), list(accumulate(map(len, pieces), initial=0))
+    places = [end - len(wanted) for end in ends if solid.endswith(wanted, 0, end)] if len(wanted) >= 12 else []
+    return any(NUMBERING.fullmatch(solid, begin, at) for at in places for begin in ends if begin <= at)
 
 
 def _solid(text: str) -> str:

@@ -12,7 +12,10 @@ from serve.wording import content, pairs
 RULE = re.compile(r"[\s|:-]+")
 EXTREMES = [  # a row is too short to be laid beside a clause, and one word of it tells it from its neighbour
     (re.compile(a, re.I), re.compile(b, re.I))
-    for a, b in ((r"\bmin(?:imum)?\b|\bsmallest\b|\blowest\b", r"\bmax(?:imum)?\b|\bgreatest\b|\bhighest\b"), ("最小|最低|最少|最短", "最大|最高|最多|最长"))
+    for a, b in (
+        (r"\bmin(?:imum)?\b|\bsmallest\b|\blowest\b", r"\bmax(?:imum)?\b|\bgreatest\b|\bhighest\b"),
+        ("最小|最低|最少|最短", "最大|最高|最多|最长"),
+    )
 ]
 
 

@@ -206,7 +206,8 @@ def test_tables(sentence: str, span: str, context: str, why: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["a1", "(a)", "1,", "从1到", "from 1 to ", "A1-", "甲方", "no not ", "|", "一二三", "先后再", "it shall pay by ", "two and a half "],
+    ["a1", "(a)", "1,", "从1到", "A1-", "甲方", "no not ", "|", "甲。", "一二三", "先后再", "it shall pay by ", "two and a half ",
+     "from 1 to "],
 )
 def test_no_document_makes_the_check_hang(unit: str) -> None:
     sentence = "The valve is closed by the plant manager."
