@@ -60,7 +60,7 @@ ENDS = re.compile(r"[?？。.!！\s]+$")
 BUT = re.compile(
     r"\b(?:not|no|non|never|without|except|excluding|other than|apart from|but|above|below|over|under"
     r"|(?:more|less|longer|shorter|fewer) than)\b"
-    r"|n't\b|不|没有?|未|无(?!线)|除了?|以外|之外|以上|以下|超过|高于|低于|大于|小于",
+    r"|n't\b|不(?!可抗力|动产|锈|定时)|没有?|未(?!成年)|无(?!线|故)|除了?(?!尘)|以外|之外|以上|以下|超过|高于|低于|大于|小于",
     re.I,
 )
 QUOTED = re.compile(r"[\"“「『]([^\"“”」』]+)[\"”」』]")

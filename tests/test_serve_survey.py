@@ -118,6 +118,11 @@ def test_what_words_cannot_tell_is_no_survey(searcher: Searcher, corpus: str, qu
     assert survey(question, searcher, corpus) is None
 
 
+def test_a_word_that_begins_as_a_denial_is_looked_for() -> None:
+    assert intent("有多少条提到不可抗力？", lambda text: False) and intent("哪些条款提到未成年工？", lambda text: False)
+    assert intent("有多少条提到不需要审批的合同？", lambda text: False) is None
+
+
 def test_a_column_of_defaults_makes_no_table_of_faults() -> None:
     assert FAULT.search("date | machine | fault_code") and not FAULT.search("Setting | Variable | Default")
 
