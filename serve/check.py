@@ -7,6 +7,7 @@ word. What is left must share enough words with it. It knows nothing of the mode
 
 import re
 from difflib import SequenceMatcher
+from itertools import accumulate
 from typing import NamedTuple
 
 from ingest.tokens import fold, is_cjk
@@ -17,7 +18,7 @@ from serve.quantities import quantities
 from serve.reading import reading
 from serve.roles import wrong_role
 from serve.schema import Support
-from serve.tables import wrong_cell, wrong_column, wrong_row
+from serve.tables import wrong_cell, wrong_column, wrong_extreme, wrong_row
 from serve.wording import EMPTY_ZH, PIECE, content, pairs
 
 ENOUGH = 0.4  # share of a sentence's words that the span and its heading must have
@@ -67,6 +68,7 @@ def _fault(said: str, span: str, context: str) -> str:
         wrong_quantity(said, span, context)
         or wrong_unit(said, span, context)
         or wrong_column(said, span, context)
+        or wrong_extreme(said, span, context)
         or wrong_row(said, span)
         or wrong_cell(said, span, context)
         or wrong_name(said, span, around)
@@ -108,8 +110,9 @@ def copied(sentence: str, span: str) -> bool:
     """Is the sentence one whole sentence of the span, or several in a row, number and white space apart?"""
     wanted = _solid(sentence)
     pieces = [_solid(piece) for piece in PIECE.split(span) if piece.strip()]
-    rows = ("".join(pieces[i:j]) for i in range(len(pieces)) for j in range(i + 1, len(pieces) + 1))
-    return len(wanted) >= 12 and any(row.endswith(wanted) and NUMBERING.fullmatch(row[: -len(wanted)]) for row in rows)
+    solid, ends = "".join(pieces), list(accumulate(map(len, pieces), initial=0))
+    places = [end - len(wanted) for end in ends if solid.endswith(wanted, 0, end)] if len(wanted) >= 12 else []
+    return any(NUMBERING.fullmatch(solid, begin, at) for at in places for begin in ends if begin <= at)
 
 
 def _solid(text: str) -> str:

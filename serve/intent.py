@@ -56,6 +56,13 @@ ZH: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("summary", re.compile(rf"{POLITE}(?:总结|概括|概述|归纳)(?:一下)?(?P<what>.+)")),
 )
 ENDS = re.compile(r"[?？。.!！\s]+$")
+# what is not in a line, or is more or less than its figure, is not found by looking for words
+BUT = re.compile(
+    r"\b(?:not|no|non|never|without|except|excluding|other than|apart from|but|above|below|over|under"
+    r"|(?:more|less|longer|shorter|fewer) than)\b"
+    r"|n't\b|不(?!可抗力|动产|锈|定时)|没有?|未(?!成年)|无(?!线|故)|除了?(?!尘)|以外|之外|以上|以下|超过|高于|低于|大于|小于",
+    re.I,
+)
 QUOTED = re.compile(r"[\"“「『]([^\"“”」』]+)[\"”」』]")
 FILLER = frozenset(
     "all every each list about regarding concerning related document documents file files place places line lines passage passages "
@@ -78,6 +85,8 @@ def intent(question: str, names: Callable[[str], bool]) -> Intent | None:
                 continue
             groups = m.groupdict()
             where, what = (groups.get("where") or "").strip(" ,，在"), m["what"]
+            if kind in ("list", "count") and BUT.search(QUOTED.sub("", what)):
+                return None
             if where and not names(where):
                 return None  # 一年有几次提到…: what stands before is no document, so it says something that is not understood
             if kind == "compare":

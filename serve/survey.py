@@ -25,7 +25,7 @@ from serve.passage import columns
 
 MOST = 50  # lines that are quoted; the rest is counted
 READ = 20_000  # chunks that are read for one question: some seconds
-FAULT = re.compile(r"code|fault|alarm|代码|故障|报警", re.I)  # in the header of a table of faults
+FAULT = re.compile(r"\bfault|code|alarm|代码|故障|报警", re.I)  # in the header of a table of faults
 UNITS = {
     "en": {"line": "line", "row": "row", "clause": "clause", "document": "document", "fault": "fault"},
     "zh": {"line": "处", "row": "行", "clause": "条", "document": "份文件", "fault": "项故障"},
@@ -71,10 +71,12 @@ def survey(question: str, searcher: Searcher, corpus: str) -> Survey | None:
     named = _named(meant.where or meant.what, searcher, corpus)
     documents = list(_read(searcher.manifest, corpus, named))
     if meant.kind == "summary":
-        return _summary(meant, documents) if len(documents) == 1 else None
+        return _summary(meant, documents) if len(documents) == 1 and _is_whole(meant.what, documents[0]) else None
     wanted = _wanted(meant.what, documents if named else [])
     if not wanted and not (named and meant.unit == "fault"):
         return None
+    if meant.unit == "clause" and not any(_clause(chunk) for d in documents for chunk in d.chunks):
+        return None  # where there are no clauses, none of them having it says nothing
     units = list(_units(documents, wanted, meant))
     if not units and meant.kind == "list":
         return None  # other words may say it; the best passages are looked at for them
@@ -102,6 +104,12 @@ def _wanted(what: str, named: Sequence[Read]) -> list[str]:
     words = terms(what)
     left = [word for word in words if not (word.casefold() in titles or set(tokens(word)) <= called)]
     return left or (words if not named else [])
+
+
+def _is_whole(what: str, document: Read) -> bool:
+    """Does `what` name the document and nothing more? Of a part of it more is asked than each section's first sentence."""
+    own = set(document.title)  # 考勤制度 for 考勤与加班管理制度
+    return all(is_cjk(word[0]) and set(word) <= own for word in _wanted(what, [document]))
 
 
 def _units(documents: Sequence[Read], wanted: Sequence[str], meant: Intent) -> Iterator[Span]:

@@ -10,6 +10,13 @@ from serve.quantities import quantities, units
 from serve.wording import content, pairs
 
 RULE = re.compile(r"[\s|:-]+")
+EXTREMES = [  # a row is too short to be laid beside a clause, and one word of it tells it from its neighbour
+    (re.compile(a, re.I), re.compile(b, re.I))
+    for a, b in (
+        (r"\bmin(?:imum)?\b|\bsmallest\b|\blowest\b", r"\bmax(?:imum)?\b|\bgreatest\b|\bhighest\b"),
+        ("最小|最低|最少|最短", "最大|最高|最多|最长"),
+    )
+]
 
 
 def wrong_column(sentence: str, span: str, context: str) -> str:
@@ -45,6 +52,16 @@ def wrong_cell(sentence: str, span: str, context: str) -> str:
         label, held = set(content(name)), set(content(cell))
         if len(label) > 1 and len(held) > 1 and label <= said and not held & said and not {q.value for q in quantities(cell)} & amounts:
             return f"not what stands under {name.strip()}"
+    return ""
+
+
+def wrong_extreme(sentence: str, span: str, context: str) -> str:
+    """The least where the row that is the span has the most, or the other way round."""
+    row = " ".join(_row(span, context)[1])
+    for pair in EXTREMES:
+        for a, b in (pair, pair[::-1]):
+            if (m := a.search(sentence)) and b.search(row) and not b.search(sentence) and not a.search(row):
+                return f"the opposite: {m[0]}"
     return ""
 
 

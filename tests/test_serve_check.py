@@ -195,6 +195,8 @@ def test_a_company_is_the_party_that_the_context_says() -> None:
         ("Room B2 costs 90 euros.", "| B2 | 60 euros | 90 euros |", "Rooms › Room | Low season | High season", ""),
         ("In low season, B2 costs 90 euros.", "| B2 | 60 euros | 90 euros |", "Rooms › Room | Low season | High season", "a figure of"),
         ("经理出差到一类城市，每晚380元。", "| 经理 | 500元/晚 | 380元/晚 |", "标准 › 职级｜一类城市｜二类城市", "a figure of another"),
+        ("The minimum flow of the pump is 125 m³/h.", "Maximum flow | 125 m³/h", "Pump › Data: Item | Value", "the opposite: minimum"),
+        ("The pump's maximum flow is 125 m³/h.", "Maximum flow | 125 m³/h", "Pump › Data: Item | Value", ""),
         ("12毫米板的电流为60 A。", "| 板厚（mm） | 电流（A） |\n|---|---|\n| 6 | 60 |\n| 12 | 100 |", "", "a "),
     ],
 )
@@ -204,7 +206,8 @@ def test_tables(sentence: str, span: str, context: str, why: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["a1", "(a)", "1,", "从1到", "from 1 to ", "A1-", "甲方", "no not ", "|", "一二三", "先后再", "it shall pay by ", "two and a half "],
+    ["a1", "(a)", "1,", "从1到", "A1-", "甲方", "no not ", "|", "甲。", "一二三", "先后再", "it shall pay by ", "two and a half ",
+     "from 1 to "],
 )
 def test_no_document_makes_the_check_hang(unit: str) -> None:
     sentence = "The valve is closed by the plant manager."

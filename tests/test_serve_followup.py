@@ -56,6 +56,7 @@ def alone(*turns: str, version: str = "", speaks: bool = True) -> str:
         (("一般合同的档案保管多少年？", "重大合同呢？", "未签署的呢？"), "未签署的合同的档案保管多少年？"),
         (("采购合同怎么终止？", "租赁合同呢？"), "租赁合同怎么终止？"),
         (("机身的单价是多少？", "它是什么材质？"), "机身是什么材质？"),
+        (("年假的天数怎么算？", "其他假期呢？"), "其他假期的天数怎么算？"),
     ],
 )  # fmt: skip
 def test_the_part_that_changes_takes_its_place(turns: tuple[str, ...], rewritten: str) -> None:

@@ -12,7 +12,7 @@ from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
 from serve.intent import intent
 from serve.schema import Trace
-from serve.survey import MOST, survey
+from serve.survey import FAULT, MOST, survey
 from tests.echo import echo
 
 LOG = Path(__file__).parents[1] / "corpora" / "maintenance" / "documents" / "fault_log.csv"
@@ -96,6 +96,7 @@ def test_a_document_is_summed_up_by_the_first_sentence_of_each_section(searcher:
     assert places == sorted(places) and len(lines(trace)) == len(heads) and stands(trace, searcher)
     assert lines(trace)[1] == "Over the last two years the laboratory examined 412 oil samples from SC-40 compressors."
     chapters = ask(searcher, "legal", "总结一下合同管理办法")
+    assert survey("概括一下考勤制度", searcher, "legal") is not None
     assert "第一章 总则" in chapters.answer.answer and len(lines(chapters)) <= MOST and stands(chapters, searcher)
 
 
@@ -103,6 +104,27 @@ def test_a_count_of_none_is_an_answer_and_a_list_of_none_is_not(searcher: Search
     none = ask(searcher, "maintenance", "How many documents mention plutonium?")
     assert "0 documents have “plutonium”" in none.answer.answer and none.answer.citations == [] and not none.answer.refused
     assert survey("List all documents that mention plutonium", searcher, "maintenance") is None
+
+
+@pytest.mark.parametrize(
+    ("corpus", "question"),
+    [
+        ("maintenance", "List all faults of the CP-80 that do not stop the pump"), ("maintenance", "List all machines with no belt"),
+        ("maintenance", "Summarise the maintenance schedule of the CP-80"), ("legal", "How many clauses contain penalties above 5%?"),
+        ("legal", "概括合同管理办法的归档要求"), ("official", "有多少条提到附件？"),
+    ],
+)  # fmt: skip
+def test_what_words_cannot_tell_is_no_survey(searcher: Searcher, corpus: str, question: str) -> None:
+    assert survey(question, searcher, corpus) is None
+
+
+def test_a_word_that_begins_as_a_denial_is_looked_for() -> None:
+    assert intent("有多少条提到不可抗力？", lambda text: False) and intent("哪些条款提到未成年工？", lambda text: False)
+    assert intent("有多少条提到不需要审批的合同？", lambda text: False) is None
+
+
+def test_a_column_of_defaults_makes_no_table_of_faults() -> None:
+    assert FAULT.search("date | machine | fault_code") and not FAULT.search("Setting | Variable | Default")
 
 
 def test_the_model_is_not_asked(searcher: Searcher) -> None:

@@ -83,10 +83,14 @@ def test_rows_are_answered_from_their_own_passages(home: Path, capsys: pytest.Ca
 
 def test_mistakes_are_sentences(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write(home / "set", packed=False)
+    (home / "list.json").write_text('{"questions": [{"id": "q1", "figures": [1]}]}')
     for argv, says in (
         (["eval"], "Name one thing"), (["eval", "maintenance", "--beir", str(folder)], "Name one thing"),
         (["eval", "--qa", "x"], "--out"), (["eval", "--beir", str(home / "none")], "There is no"),
         (["eval", "--beir", str(folder), "--against", str(folder / "qrels.tsv")], "no result"),
+        (["eval", "--beir", str(folder), "--against", str(home / "list.json")], "no result"),
+        (["eval", "--qa", str(folder / "queries.jsonl"), "--out", str(folder / "queries.jsonl")], "a file that is read"),
+        (["eval", "--qa", str(folder / "queries.jsonl"), "--out", str(folder)], "is a folder"),
     ):  # fmt: skip
         assert main(argv) == 2
         assert says in capsys.readouterr().err
@@ -95,6 +99,14 @@ def test_mistakes_are_sentences(home: Path, capsys: pytest.CaptureFixture[str]) 
         read_corpus(folder)
     (folder / "corpus.jsonl").write_text('{"id": "a", "text": "x"}\n' * 2)
     with pytest.raises(UserError, match="twice"):
+        read_corpus(folder)
+    (folder / "corpus.jsonl").write_text('{"id": "a", "text": "half \\ud800"}\n')
+    with pytest.raises(UserError, match="line 1 has half"):
+        read_corpus(folder)
+    (folder / "corpus.jsonl").write_text(json.dumps({"id": "a", "text": "one\u2028two\x85three"}, ensure_ascii=False), encoding="utf-8")
+    assert [row.text for row in read_corpus(folder)] == ["one\u2028two\x85three"]
+    (folder / "corpus.jsonl.gz").write_bytes(gzip.compress(b"{}")[:10] + b"damaged")
+    with pytest.raises(UserError, match="cannot be read"):
         read_corpus(folder)
     (folder / "qrels.tsv").write_text("q\tx\t1\nq x 1\n")
     with pytest.raises(UserError, match="line 2"):

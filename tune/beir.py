@@ -5,6 +5,7 @@ The folder holds corpus.jsonl (or .jsonl.gz), queries.jsonl and qrels.tsv. What 
 
 import gzip
 import json
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -103,9 +104,13 @@ def read_judgements(folder: Path) -> dict[str, set[str]]:
 def read_lines(file: Path, *needed: str) -> Iterator[dict[str, Any]]:
     """The JSON objects of a file, one a line; BEIR's own `_id` is `id` here. Raises `UserError` with its first mistakes at once."""
     wrong, rows = list[str](), list[dict[str, Any]]()
-    for number, line in enumerate(text_of(file).splitlines(), 1):
+    for number, line in enumerate(text_of(file).split("\n"), 1):  # U+2028 and U+0085 may stand in a JSON string
         try:
             row = json.loads(line) if line.strip() else None
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            wrong.append(f"line {number} has half a surrogate pair")
+            continue
         except (ValueError, RecursionError):
             wrong.append(f"line {number} is no JSON")
             continue
@@ -132,5 +137,5 @@ def text_of(file: Path) -> str:
         return (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"There is no {file}.", "A BEIR folder holds corpus.jsonl, queries.jsonl and qrels.tsv.") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise UserError(f"{file} cannot be read ({error}).", "Save it as UTF-8 and try again.") from None

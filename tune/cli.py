@@ -186,6 +186,8 @@ def check_eval(args: Namespace) -> None:
         raise UserError("Name one thing to measure: an assistant, --beir DIR or --qa FILE.", "See: tune eval --help")
     if bool(args.qa) != bool(args.out):
         raise UserError("--qa and --out go together.", "Say where the predictions go: tune eval --qa FILE --out PREDICTIONS")
+    if args.out and (args.out.is_dir() or any(f and f.resolve() == args.out.resolve() for f in (args.qa, args.against))):
+        raise UserError(f"{args.out} is a folder, or a file that is read.", "Name a new file for the predictions: --out PREDICTIONS")
 
 
 def measure_corpus(args: Namespace) -> Measured:

@@ -63,9 +63,10 @@ def read_result(file: Path) -> dict[str, Any]:
     """Raises `UserError` for what is no result file."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        if all("figures" in row and "id" in row for row in found["questions"]):
+        figures = [value for row in found["questions"] for system in row["figures"].values() for value in system.values()]
+        if all(isinstance(row["id"], str) for row in found["questions"]) and all(isinstance(value, int | float) for value in figures):
             return dict(found)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise UserError(f"{file} is no result of an evaluation.", "Those are in runs/eval of LECTERN_HOME.")
 
