@@ -17,8 +17,10 @@ MARKER = re.compile(r"\s*[\[【]\s*(\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)\s*[\]】
 # A source in words of the model's own: only a number can be checked.
 NAMED = re.compile(r"\s?[\[【](?:source|sources|see|ref|reference|来源|出处|参见|引自)\s*[:：][^\]】\n]{0,200}[\]】]", re.I)
 # Where Markdown begins an image or a link's target, and HTML a tag; and an address that runs code.
+JOINER = "\u2060"  # invisible, and no part of a word
 STRUCK = re.compile(r"\s*~~(?:(?!~~).)+~~")  # a sentence that failed the check, where the profile has it shown
-ACTIVE = re.compile(r"~(?=~)|!(?=\[)|\](?=[(:])|<(?=[a-zA-Z/!?])|\b(?:javascript|vbscript|data)(?=:\S)", re.I)
+# Numbers in brackets of whatever kind look like markers: [1], [^1], 【1†source】, ［1］, [1-3].
+ACTIVE = re.compile(r"[\[【［](?=\s*\^?\s*\d)|~(?=~)|!(?=\[)|\](?=[(:])|<(?=[a-zA-Z/!?])|\b(?:javascript|vbscript|data)(?=:\S)", re.I)
 COUNTED = "[个日天年月时分秒元米条项次份页名人倍]"
 UNIT = rf"%|°\s?[CF]?|‰|[$€£¥]|[a-zA-Zµμ·Ωℓ/²³]{{1,8}}\b|[万亿]*{COUNTED}|[万亿]+"
 # Digits of a code (CP-80, M10) are the code's; codes are compared whole.
@@ -83,13 +85,13 @@ def inert(text: str) -> str:
 
     Whoever renders an answer as Markdown or HTML shows them as their own source and loads nothing.
     """
-    text = MARKER.sub(lambda m: m[0].replace("[", "[\u2060").replace("【", "【\u2060"), text)
-    return ACTIVE.sub(lambda m: f"{m[0]}\u2060", text)
+    return ACTIVE.sub(lambda m: f"{m[0]}{JOINER}", text)
 
 
 def struck(text: str) -> str:
     """A sentence that does not stand, as it is shown: struck through, on one line, without markers."""
-    return f"~~{' '.join(inert(text).split())}~~"
+    line = " ".join(inert(text).split()).replace("~", f"~{JOINER}")  # three in a row would open a block of code
+    return f"~~{JOINER}{line}~~"
 
 
 def spans(hit: Hit) -> list[Span]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from serve.completion import ChatRequest
 
 ASKED_AT_ONCE = 16  # questions being answered; more wait their turn
+REMEMBERED = 3600.0  # seconds in which an answer that was begun before its conversation was deleted has ended
 WAITING = 64  # and more than these are sent away
 Told = str | Thought | Trace
 log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class Gateway:
         self.base = pick_tier(settings).base.id
         self.vllm = httpx.AsyncClient(timeout=httpx.Timeout(None, connect=5), trust_env=False)
         self._threads = ThreadPoolExecutor(ASKED_AT_ONCE, "ask")
+        self._forgotten: dict[tuple[str, str], float] = {}  # conversations → when they were deleted
         self._asked = 0
         self._searcher: Searcher | None = None
         self._attached: Attached | None = None
@@ -133,6 +136,12 @@ class Gateway:
             "adapter": serving.name if serving else None, "examples": profile.serve.examples,
         })  # fmt: skip
 
+    def forget(self, key: str, conversation: str) -> int:
+        """Delete a conversation, what is still being answered in it included; returns how many turns it had."""
+        now = time.monotonic()
+        self._forgotten = {one: at for one, at in self._forgotten.items() if at > now - REMEMBERED} | {(key, conversation): now}
+        return self.journal.delete_conversation(conversation, key)
+
     async def ask(self, asked: "ChatRequest", key: str) -> AsyncGenerator[Told, None]:
         """Checked pieces of the answer as they come, then its trace, which is on record by then.
 
@@ -166,6 +175,7 @@ class Gateway:
 
         if left.is_set():
             return
+        begun = time.monotonic()
         try:
             assistant, conversation = self.assistant(asked.model), asked.conversation or uuid4().hex
             last = self.journal.last_turn(conversation, key)
@@ -183,6 +193,8 @@ class Gateway:
                     if isinstance(piece, Trace):
                         piece = piece.model_copy(update={"key": key, "conversation": conversation})
                         self.journal.add_trace(piece)
+                        if self._forgotten.get((key, conversation), 0.0) > begun:  # it was deleted while this was being answered
+                            self.journal.delete_conversation(conversation, key)
                     tell(piece)
         except Exception as error:  # goes to whoever asked, in the route
             tell(error)

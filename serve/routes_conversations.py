@@ -59,7 +59,7 @@ def delete(conversation: Id, shared: Shared, key: Key) -> dict[str, Any]:
     files = len(shared.attached.files(key, conversation))
     if files:
         shared.attached.forget(key, conversation)
-    turns = shared.journal.delete_conversation(conversation, key)
+    turns = shared.forget(key, conversation)
     if not turns and not files:
         raise _unknown(conversation)
     shared.journal.audit(key, "delete conversation", conversation)

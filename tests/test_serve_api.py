@@ -1,5 +1,6 @@
 """The gateway on real parts: a real index behind a real Chroma server; no model server, so that answers are quoted."""
 
+import asyncio
 import io
 import json
 import os
@@ -27,6 +28,7 @@ from ingest.manifest import Manifest
 from ingest.settings import Settings
 from serve.access import OPEN, is_own_host
 from serve.api import create_app
+from serve.completion import ChatRequest, Message
 from serve.documents import upload_name
 from serve.journal import Journal
 from serve.tiers import pick_tier
@@ -380,6 +382,23 @@ def test_a_conversation_is_listed_read_and_deleted(client: Any, journal: Journal
     assert client.delete(f"/v1/conversations/{mine['id']}").json() == {"deleted": mine["id"], "turns": 2, "files": 0}
     assert client.get(f"/v1/conversations/{mine['id']}").status_code == 404
     assert journal.trace(first["trace_id"]) is None and journal.trace(second["trace_id"]) is None
+
+
+def test_what_is_deleted_while_it_is_answered_stays_deleted(
+    nobody: TestClient, client: Any, journal: Journal, key: str
+) -> None:
+    gateway, owner, talk = nobody.app.state.gateway, journal.check_key(key), "e" * 32  # type: ignore[attr-defined]
+    assert owner
+
+    async def ask_and_delete() -> None:
+        asked = ChatRequest(model="pumps", messages=[Message(role="user", content=QUESTION)], conversation=talk)
+        async for _ in gateway.ask(asked, owner):
+            gateway.forget(owner, talk)
+
+    asyncio.run(ask_and_delete())
+    assert client.get(f"/v1/conversations/{talk}").status_code == 404 and not journal.turns(talk, owner)
+    assert ask(client, conversation=talk).json()["conversation"] == talk, "the id may be used again"
+    assert len(journal.turns(talk, owner)) == 1
 
 
 def test_a_conversation_is_its_keys_alone(nobody: TestClient, client: Any, journal: Journal) -> None:

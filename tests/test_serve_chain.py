@@ -165,8 +165,8 @@ def test_where_the_profile_says_so_a_failing_sentence_is_struck(settings: Settin
         answer = one.ask(QUESTION).answer
         dropped = assistant(settings, searcher, url=url).ask(QUESTION).answer
     gone, stands = answer.answer.split("~~ ", 1)
-    assert gone.startswith("~~It happens at 95 °C") and gone.count("~~") == 1, "the model's own strokes are no strokes"
-    assert stands == f"{dropped.answer} ~~Nothing else is.~~" and "95" not in dropped.answer
+    assert gone.startswith("~~\u2060It happens at 95 °C") and gone.count("~~") == 1, "the model's own strokes are no strokes"
+    assert stands == f"{dropped.answer} ~~\u2060Nothing else is.~~" and "95" not in dropped.answer
     assert STRUCK.sub("", answer.answer).strip() == dropped.answer
     with echo("It happens at 95 °C on Mars [1].") as (url, _):
         one = assistant(settings, searcher, url=url)

@@ -1,12 +1,14 @@
 """The citation check: what passes, what does not, and which span is chosen."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.schema import Chunk, Hit
 from serve.check import check
-from serve.cite import MARKER, best_span, cited, inert, markers, numbers, spans
+from serve.cite import MARKER, STRUCK, best_span, cited, inert, markers, numbers, spans, struck
 from serve.prompt import disarm
 from serve.sentences import complete_sentences
 
@@ -147,3 +149,14 @@ def test_a_document_cannot_close_its_turn() -> None:
 def test_a_documents_own_brackets_are_no_markers_of_ours() -> None:
     shown = inert("It is 90 days [1][2], see【3】; buffer[1] = 0")
     assert not MARKER.search(shown) and shown.replace("\u2060", "") == "It is 90 days [1][2], see【3】; buffer[1] = 0"
+
+
+@pytest.mark.parametrize("text", ["[1]", "【1†source】", "［1］", "[^1]", "[1-3]", "[ 12 ]", "[1 2]"])
+def test_what_looks_like_a_marker_is_broken(text: str) -> None:
+    assert re.search(r"[\[【［]\s*\^?\s*\d", inert(f"It runs {text}.")) is None
+
+
+@given(st.text(st.sampled_from("a~ `[1]"), max_size=20))
+def test_a_struck_sentence_is_one_run_of_strokes(text: str) -> None:
+    shown = struck(f"x{text}x")
+    assert "~~~" not in shown and shown.count("~~") == 2 and STRUCK.sub("", f"{shown} It stands.") == " It stands."

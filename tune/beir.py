@@ -34,6 +34,8 @@ def measure_search(settings: Settings, folder: Path, talk: Talk) -> tuple[dict[s
         ranked = list(search_all(made, list(queries.values()), talk))
         fitted = json.loads((made.settings.root / "corpora" / NAME / "fitted.json").read_text())["languages"]
     right = read_judgements(folder)
+    if not any(q in queries for q in right):
+        raise UserError(f"{folder / 'qrels.tsv'} judges none of the questions as answered.", "Without right texts nothing can be measured.")
     if strangers := [q for q in right if q not in queries]:
         raise UserError(f"{folder / 'qrels.tsv'} judges questions that queries.jsonl has not ({', '.join(strangers[:SHOWN])}).", "Mend it.")
     asked = [{"id": id_, "ranked": found, "figures": {name: score(found[name], right[id_]) for name in SYSTEMS}}
