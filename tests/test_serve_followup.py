@@ -119,3 +119,8 @@ def test_whatever_is_said_a_question_comes_out_and_the_same_each_time(turns: lis
     assert question == alone(*turns, version=version, speaks=speaks)
     assert len(question) <= sum(map(len, turns)) + 200
     assert bool(question.strip()) == bool(turns[-1].strip())
+
+
+def test_whether_it_is_still_so_is_the_same_question() -> None:
+    asked = "合同专用章外带的，应当在多少小时内归还？"
+    assert alone(asked, "那现在呢？") == alone(asked, "目前还是这样吗？") == asked
