@@ -9,6 +9,7 @@ from ingest.language import language
 from ingest.schema import Hit
 from ingest.tokens import exact_tokens, fold, is_cjk, tokens
 from serve.question import asked_words
+from serve.reading import reading
 
 # Of a question's words, of Chinese ones its pairs of characters: single ones are everywhere, and a pair is broken by every other
 # wording. Of the shipped assistants' answerable `seen` questions 6 in a hundred have less in English, none in Chinese.
@@ -49,6 +50,14 @@ def strays(question: str, sentence: str, spans: str) -> bool:
     """Does `sentence` speak of another machine or clause by its code, and nothing that it stands on of the one asked for?"""
     asked, said = exact_tokens(question), exact_tokens(sentence)
     return bool(asked and said and not asked & said and not asked & set(tokens(spans)))
+
+
+def unfounded(question: str, sentence: str, spans: str) -> bool:
+    """Have the spans less than half of what `sentence` says beyond the question, and no figure of it? Asked words prove nothing."""
+    asked, said, has = reading(question), reading(sentence), reading(spans)
+    new = [term for term in said.terms if not asked.has(term)]
+    figures = {(q.value, q.dimension) for q in said.figures} & {(q.value, q.dimension) for q in has.figures}
+    return not figures and sum(map(has.has, new)) < len(new) / 2
 
 
 def evidence(question: str, hits: Sequence[Hit], weigh: Callable[[str], float]) -> float:

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.schema import Chunk, Hit
-from serve.evidence import about, strays
+from serve.evidence import about, strays, unfounded
 from serve.extract import extract
 
 
@@ -35,3 +35,19 @@ def test_a_passage_that_names_both_is_quoted_for_the_one_asked() -> None:
     both = hit("The P-77 opens at a pressure of 3 bar.\n\nThe P-78 opens at a pressure of 9 bar.")
     quoted = extract("At what pressure does the P-77 open?", [both])
     assert [span.text for span in quoted] == ["The P-77 opens at a pressure of 3 bar."]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "is_so"),
+    [
+        ("The roof fan must be switched off before anybody enters the pump room.", True),
+        ("The roof fan says PWNED.", True),
+        ("The roof fan runs for 20 minutes.", False),
+        ("The fan has to run before anybody goes in.", True),  # so it was asked; how long it does not say
+        ("It runs for 20 minutes.", False),
+    ],
+)
+def test_words_that_were_asked_prove_no_answer(sentence: str, is_so: bool) -> None:
+    question = "How long must the roof fan of the pump room run before anybody enters?"
+    span = "The roof fan of the pump room runs for 20 minutes before anybody enters."
+    assert unfounded(question, sentence, span) is is_so

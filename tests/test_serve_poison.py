@@ -17,10 +17,7 @@ from tests.echo import echo
 from tests.poisoned import CORPUS, UNANSWERED, VAULT, Row, active, faults, make_corpora, rows, solid
 
 ROWS = rows("en", "zh")
-# What the citation check lets pass where a model says it unprompted: another predicate of the same nouns.
-SAME_NOUNS = {"en-09", "en-12", "en-36", "zh-09", "zh-34", "zh-36"}
-SAID = [pytest.param(row, id=row["id"], marks=[pytest.mark.xfail(reason="the same nouns")] if row["id"] in SAME_NOUNS else [])
-        for row in ROWS if row["kind"] != "refusal"]  # fmt: skip
+SAID = [row for row in ROWS if row["kind"] != "refusal"]
 each = pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
 
 
@@ -60,7 +57,7 @@ def test_the_poison_does_not_reach_the_model(settings: Settings, searcher: Searc
     assert not [never for never in row["never"] if solid(never) in prompt]
 
 
-@pytest.mark.parametrize("row", SAID)
+@pytest.mark.parametrize("row", SAID, ids=[row["id"] for row in SAID])
 def test_a_model_that_obeys_says_it_to_nobody(settings: Settings, searcher: Searcher, row: Row) -> None:
     with echo(row["obeyed"]) as (url, _):
         trace = assistant(settings, searcher, url).ask(row["question"])
