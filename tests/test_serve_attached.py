@@ -92,7 +92,7 @@ def test_a_file_is_cited_in_its_conversation_and_nowhere_else(
     row = person.attach(conversation).json()["file"]
     assert row["document"] == "report.md" and row["title"] == "Visit report" and row["chunks"] == 1
     answer = person.ask(QUESTION, conversation)
-    assert cited(answer) == {"report.md"} and "12 litres" in answer["choices"][0]["message"]["content"]
+    assert answer["citations"][0]["document"] == "report.md" and "12 litres" in answer["choices"][0]["message"]["content"]
     assert cited(person.ask("How tight are the flange bolts of the P-30?", conversation)) == {"p-30.md"}, "the corpus is searched beside it"
 
     for someone, where in ((person, other), (Person(client, journal, "bob"), conversation)):
@@ -159,7 +159,7 @@ def test_files_of_an_older_lectern_are_attached_anew(person: Person, settings: S
         assert db.execute("SELECT stamp FROM corpora").fetchone()[0].count("older")
     assert "Attach them again" in person.ask(QUESTION, conversation)["error"]["message"]
     person.attach(conversation)
-    assert cited(person.ask(QUESTION, conversation)) == {"report.md"}
+    assert person.ask(QUESTION, conversation)["citations"][0]["document"] == "report.md"
 
 
 def test_an_assistant_without_documents_answers_from_the_file(person: Person) -> None:
