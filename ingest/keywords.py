@@ -2,7 +2,8 @@
 
 import math
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +52,8 @@ class Keywords:
             raise UserError(f"The keyword index in {folder} is damaged ({' '.join(str(error).split())[:160]}).",
                             "Make it anew: ingest rebuild") from None  # fmt: skip
         self.schema = schema
+        # every question asks for a thousand of them, most of them again
+        self.idf: Callable[[str], float] = lru_cache(2**14)(self._idf)
 
     def write(self, add: Iterable[Chunk] = (), remove_versions: Sequence[str] = ()) -> None:
         """Add chunks and remove whole versions, in one commit. A version added again replaces itself."""
@@ -112,7 +115,7 @@ class Keywords:
             query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, self._within(versions))])
         return [Found(searcher.doc(address)["id"][0], score, 0) for score, address in searcher.search(query, k, count=False).hits]
 
-    def idf(self, token: str) -> float:
+    def _idf(self, token: str) -> float:
         """Inverse document frequency among the chunks, as BM25 takes it (Robertson and Zaragoza 2009)."""
         searcher = self.index.searcher()
         n = int(searcher.doc_freq("body", token))
@@ -157,6 +160,7 @@ class Keywords:
 
     def reload(self) -> None:
         self.index.reload()
+        self.idf.cache_clear()  # type: ignore[attr-defined]
 
     @staticmethod
     def drop(folder: Path) -> None:

@@ -108,6 +108,11 @@ def fold(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """Every token of `text`, clauses first, then in order, repeats kept. No token holds white space."""
+    return list(_tokens(text))
+
+
+@lru_cache(2**9)  # every step from the search to the check cuts the same passages
+def _tokens(text: str) -> tuple[str, ...]:
     text = fold(text)
     found = [*_clauses(text), *_heads(text)]
     for run in RUN.findall(text):
@@ -116,7 +121,7 @@ def tokens(text: str) -> list[str]:
             found += [a + b for a, b in pairwise(run)]
         else:
             found += _parts(run)
-    return found
+    return tuple(found)
 
 
 def exact_tokens(text: str) -> set[str]:

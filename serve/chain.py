@@ -18,7 +18,7 @@ from ingest.tokens import tokens
 from serve.attached import CORPUS as ATTACHED
 from serve.attached import beside
 from serve.engine import Engine
-from serve.evidence import about, distinct, enough, evidence, term_weights
+from serve.evidence import about, distinct, enough, evidence
 from serve.followup import standalone
 from serve.followup_slots import known_of
 from serve.instructions import without_instructions
@@ -116,7 +116,7 @@ class Assistant:
     def weigh_evidence(self, turn: Turn) -> Turn:
         corpus_id = self.searcher.manifest.corpus_id(self.profile.name)
         if corpus_id:
-            turn.weigh = term_weights(self.searcher.keywords(self.profile.name, corpus_id))
+            turn.weigh = self.searcher.keywords(self.profile.name, corpus_id).idf
         turn.evidence = evidence(turn.standalone, turn.hits, turn.weigh)
         return timed(turn, "evidence")
 
@@ -155,8 +155,6 @@ class Assistant:
         elif turn.prompt is None or not turn.prompt.hits:
             why = turn.why if turn.mode == "extractive" else "unread" if not self.reads(turn.lang) else "long"
             yield from self.reply.quote(turn, why)
-        elif not self.engine.up():
-            yield from self.reply.quote(turn, "down")
         else:
             yield from self.reply.generate(turn, turn.prompt)
 

@@ -13,7 +13,7 @@ from ingest.settings import Settings
 from serve.thinking import reasoning_parser
 from serve.tiers import Tier
 
-STREAMED = 4  # tokens in one event of a stream: a sentence leaves when it is whole, and every event costs the gateway a millisecond
+STREAMED = 8  # tokens in one event of a stream: a sentence leaves when it is whole, and every event costs the gateway a millisecond
 LOADED_AT_ONCE = 4  # adapters in one batch; each more costs memory, others wait their turn
 UNDER_WAY = ("vllm:num_requests_running{", "vllm:num_requests_waiting{")  # of its /metrics
 # Nothing leaves the machine, and no model is looked for on a hub: what is served lies in home/models.

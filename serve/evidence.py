@@ -1,10 +1,8 @@
 """Evidence: how well the hits cover what the question asks, 0 to 1. Under the profile's threshold the model is not asked."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 from corpora import Profile
-from ingest.keywords import Keywords
 from ingest.language import language
 from ingest.schema import Hit
 from ingest.tokens import exact_tokens, fold, is_cjk, tokens
@@ -16,11 +14,6 @@ from serve.reading import reading
 ENOUGH = {"en": 0.4, "zh": 0.1}
 LONG = 60  # characters; a shorter text may say the same of two things
 RARE = 3.0  # weight of a token that about one chunk in twenty holds
-
-
-def term_weights(keywords: Keywords) -> Callable[[str], float]:
-    """Inverse document frequency of a token among the corpus's chunks (as in BM25, Robertson and Zaragoza 2009)."""
-    return lru_cache(4096)(keywords.idf)
 
 
 def distinct(hits: Sequence[Hit]) -> list[Hit]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from ingest.search import Searcher
 from ingest.tokens import RUN, exact_tokens, tokens
-from serve.evidence import term_weights
 
 CLAUSE = re.compile(
     r"第\s*[\d零〇一二两三四五六七八九十百千.]+\s*[条款项章节]"
@@ -49,7 +48,7 @@ def known_of(searcher: Searcher, corpus: str) -> Known:
         if corpus_id is None:
             return False
         keywords = searcher.keywords(corpus, corpus_id)
-        weigh = term_weights(keywords)
+        weigh = keywords.idf
         weights = {word: weigh(word) for word in set(tokens(question)) if keywords.knows(word)}
         spoken = sum(weight for word, weight in weights.items() if keywords.holds(version, word))
         return bool(weights) and spoken >= SPOKEN * sum(weights.values())
