@@ -3,8 +3,11 @@
 import re
 
 MOST, LEAST, BEFORE, AFTER = "at most", "at least", "before", "after"
+NONE = r"\b(?:no|none|nobody|never|neither)\b[^.,;:\d]{0,40}\b"
 # what stands just before a figure, or just behind it; `at least every 60 days` is at most 60 days apart
 AHEAD = [
+    (MOST, rf"{NONE}(?:(?:more|longer|later|higher|greater|over) than|upwards of|above|over)"),
+    (LEAST, rf"{NONE}(?:fewer|less|lower|shorter|earlier|sooner) than"),
     (MOST, r"(?:at least|至少|不少于)\s*(?:once|一次)?\s*(?:in\s*)?(?:every|each|per|每)(?:隔|满)?|no [^.,;]{0,40}exceed|at most"
            r"|(?:not|never) be (?:\w+ )?(?:more|longer|later|higher|greater|over) than"
            r"|no(?:t)? (?:more|longer|later|higher|greater|over) than"
@@ -14,19 +17,20 @@ AHEAD = [
            r"|(?<![不得能可应宜准许])(?:少于|低于|小于)|不足|未达到?"),
     (LEAST, r"at least|not be (?:\w+ )?(?:less|fewer|lower|shorter|earlier|sooner) than"
             r"|no(?:t)? (?:less|fewer|lower|shorter|earlier|sooner) than|minimum(?: of)?|over(?=\s*$)|above|(?<!not )exceed(?:s|ed|ing)?"
-            r"|(?<!no )(?<!not )(?:more|older|longer|higher|greater|hotter|heavier|larger|bigger|later) than"
+            r"|(?<!no )(?<!not )(?:more|older|longer|higher|greater|hotter|heavier|larger|bigger|later) than|(?<!no )(?<!not )upwards of"
             r"|不[得能可应宜准许]?(?:少于|低于|小于|短于|早于)|至少|最少|最低|最短|(?<![不得有未能可应宜准许])(?:超过|高于|大于|多于)"
             r"|(?<![不未])满|(?<!未)达到?"),
     (BEFORE, r"\bbefore|prior to"), (AFTER, r"\bafter|\bsince|on or after"),
 ]  # fmt: skip
 BEHIND = [
-    (MOST, r"or (?:less|fewer|under|below|lower|colder|cooler|earlier|shorter|lighter)|at (?:the )?most|以下|以内|之内|内|为限"),
+    (MOST, r"or (?:less|fewer|under|below|lower|colder|cooler|earlier|shorter|lighter)|at (?:the )?(?:most|latest|longest)"
+           r"|以下|以内|之内|内|为限"),
     (LEAST, r"or (?:more|over|above|longer|higher|greater|older|warmer|later|hotter)|at least|and over|以上"),
     (BEFORE, r"以?之?前"), (AFTER, r"以?之?后"),
 ]  # fmt: skip
 AHEAD_OF = [(name, re.compile(rf"(?:{words})(?:[\s\w']{{0,24}}|[^\d，。；,;]{{0,3}})$", re.I)) for name, words in AHEAD]
 BEHIND_IT = [(name, re.compile(rf"\s*(?:的|时)?(?:{words})", re.I)) for name, words in BEHIND]
-FAR, NEAR = 48, 12  # characters looked at before a figure and behind it
+FAR, NEAR = 48, 16  # characters looked at before a figure and behind it
 
 
 def bound(text: str, start: int, end: int) -> tuple[str, tuple[int, int]]:

@@ -13,12 +13,13 @@ from typing import NamedTuple
 from ingest.tokens import fold, is_cjk
 from serve.contradiction import clashes, contradicted
 from serve.figures import apart, wrong_quantity, wrong_unit
+from serve.labels import wrong_label
 from serve.names import by_role, wrong_name
 from serve.quantities import quantities
 from serve.reading import reading
 from serve.roles import wrong_role
 from serve.schema import Support
-from serve.tables import wrong_cell, wrong_column, wrong_extreme, wrong_row
+from serve.tables import wrong_cell, wrong_column, wrong_extreme, wrong_heading, wrong_row
 from serve.wording import EMPTY_ZH, PIECE, content, pairs
 
 ENOUGH = 0.4  # share of a sentence's words that the span and its heading must have
@@ -71,12 +72,14 @@ def _fault(said: str, span: str, context: str) -> str:
         or wrong_extreme(said, span, context)
         or wrong_row(said, span)
         or wrong_cell(said, span, context)
+        or wrong_heading(said, span, context)
         or wrong_name(said, span, around)
         or contradicted(said, span)
         or clashes(reading(said), reading(span))
         or wrong_role(reading(said), reading(span))
         or replaced(said, span, around)
         or apart(said, span)
+        or wrong_label(reading(said), reading(span))
     )
 
 

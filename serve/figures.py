@@ -4,14 +4,15 @@ Part of the citation check.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from ingest.tokens import fold
 from serve.alignment import SMALL, match, within
 from serve.bounds import AFTER, BEFORE, LEAST, MOST
-from serve.quantities import PERIOD, RANGE, UNITS, Quantity, quantities, units
+from serve.quantities import PERIOD, RANGE, RANK, Quantity, quantities, unit_of, units
 from serve.reading import Reading, Term, reading
+from serve.units import UNITS
 from serve.wording import CLAUSE, PIECE, belongs_elsewhere, likeness
 
 FACTORS = frozenset(UNITS.values())
@@ -49,10 +50,12 @@ def wrong_quantity(sentence: str, span: str, context: str) -> str:
     table = "|" in span or "|" in context
     named = units(f"{context}\n{span}") if table else units(context)
     folded, text = fold(sentence), fold(span)
+    if not table:
+        known = (*known, *_elliptic(known, text))
     codes = [m.span() for m in COMPOUND.finditer(folded)]
     for q in said:
         shown = folded[q.start : q.end].strip()
-        if q.value == 1 and not q.dimension and not any(c.isdigit() for c in shown):
+        if q.value == 1 and q.dimension in ("", RANK) and not any(c.isdigit() for c in shown):
             continue  # one of them, once
         counts = not ALONE.match(folded, q.end)  # three of something are not three months
         alike = [k for k in known if _equal(q, k, named, counts)]
@@ -62,7 +65,7 @@ def wrong_quantity(sentence: str, span: str, context: str) -> str:
             if _instance(q, said, known, text):
                 continue
             return f"another figure: {shown}"
-        ranged = [k for k in known for a in alike if k != a and RANGE.fullmatch(text[min(k.end, a.end) : max(k.start, a.start)])]
+        ranged = [k for k in known for a in alike if k != a and _ranged(reading(span), k, a)]
         rivals = [k for k in known if k not in alike and k not in ranged and k.dimension == alike[0].dimension]
         if q.bound:
             like = {k: likeness(folded, (q.start, q.end), text, (k.start, k.end)) for k in alike}
@@ -85,6 +88,16 @@ def wrong_quantity(sentence: str, span: str, context: str) -> str:
     if any((b, a, d, c) in there and (a, b, c, d) not in there for a, b, c, d in here):
         return "figures exchanged"
     return ""
+
+
+def _elliptic(known: Sequence[Quantity], span: str) -> list[Quantity]:
+    """Bare figures with the unit of the one before, which goes without saying: 60 km/h (normally 100)."""
+    found = []
+    for n, q in enumerate(known):
+        before = next((k for k in reversed(known[:n]) if k.dimension), None)
+        if before and not q.dimension and span[q.start].isdigit() and ALONE.match(span, q.end) and (unit := unit_of(span, before)):
+            found.append(q._replace(value=round(q.value * unit[1], 9), dimension=unit[0]))
+    return found
 
 
 def _instance(figure: Quantity, said: Collection[Quantity], known: Collection[Quantity], span: str) -> bool:
@@ -117,6 +130,8 @@ def _equal(said: Quantity, known: Quantity, named: Collection[tuple[str, float]]
         return True
     if {said.dimension, known.dimension} <= {"hour", "clock"}:  # 四点 may be 16:00
         return said.value % 720 == known.value % 720
+    if {said.dimension, known.dimension} == {"", RANK}:  # step 3 may be the third
+        return said.value == known.value
     if said.dimension == "day" and known.dimension == "date":
         return said.value == known.value % 10000
     if not said.dimension and known.dimension and not counts:  # 30 for 30 days
@@ -227,5 +242,7 @@ def _rate(text: Reading, q: Quantity) -> bool:
 
 
 def _ranged(text: Reading, one: Quantity, two: Quantity) -> bool:
+    """Are they the ends of one range: 5 to 10 mm, at least 5 mm and at most 10?"""
     first, second = sorted((one, two), key=lambda q: q.start)
-    return bool(RANGE.fullmatch(text.text, first.end, second.start))
+    between = text.text[first.end : second.start]
+    return bool(RANGE.fullmatch(between)) or ({one.bound, two.bound} == {LEAST, MOST} and len(between) < 30 and not PIECE.search(between))

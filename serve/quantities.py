@@ -10,58 +10,8 @@ from typing import NamedTuple
 
 from ingest.tokens import chinese_number, fold
 from serve.bounds import bound
+from serve.units import CASED, UNITS
 
-# unit → dimension and how many of the dimension's own unit it holds; what is written in letters alone is compared without case
-UNITS: dict[str, tuple[str, float]] = {
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "秒", "秒钟"), ("time", 1)),
-    **dict.fromkeys(("ms", "millisecond", "milliseconds", "毫秒"), ("time", 0.001)),
-    **dict.fromkeys(("min", "mins", "minute", "minutes", "分钟", "分"), ("time", 60)),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "小时", "钟头", "operating hours"), ("time", 3600)),
-    **dict.fromkeys(("day", "days", "日", "天", "号", "calendar day", "calendar days", "自然日"), ("time", 86400)),
-    **dict.fromkeys(("evening", "evenings", "night", "nights", "晚"), ("time", 86400)),
-    **dict.fromkeys(("week", "weeks", "周", "星期"), ("time", 7 * 86400)),
-    **dict.fromkeys(("business day", "business days", "working day", "working days", "workday", "workdays", "工作日"), ("working day", 1)),
-    **dict.fromkeys(("month", "months", "月", "calendar month"), ("month", 1)),
-    **dict.fromkeys(("quarter", "quarters", "季度", "季"), ("month", 3)),
-    **dict.fromkeys(("year", "years", "年", "calendar year", "calendar years", "contract year", "合同年度", "年度"), ("month", 12)),
-    **dict.fromkeys(("shift", "shifts", "班"), ("shift", 1)),
-    **dict.fromkeys(("%", "percent", "per cent"), ("share", 0.01)), "‰": ("share", 0.001),
-    **dict.fromkeys(("$", "dollar", "dollars", "usd"), ("$", 1)), **dict.fromkeys(("€", "euro", "euros", "eur"), ("€", 1)),
-    **dict.fromkeys(("£", "pound", "pounds", "gbp"), ("£", 1)), **dict.fromkeys(("¥", "yuan", "rmb", "cny", "元"), ("¥", 1)),
-    **dict.fromkeys(("mm", "millimetre", "millimetres", "millimeters", "毫米"), ("length", 1)),
-    **dict.fromkeys(("cm", "centimetres", "centimeters", "厘米"), ("length", 10)),
-    **dict.fromkeys(("m", "metre", "metres", "meter", "meters", "米"), ("length", 1000)),
-    **dict.fromkeys(("km", "公里", "千米"), ("length", 1e6)), **dict.fromkeys(("µm", "μm", "微米"), ("length", 0.001)),
-    "pa": ("pressure", 1), "kpa": ("pressure", 1e3), **dict.fromkeys(("mpa", "兆帕"), ("pressure", 1e6)), "bar": ("pressure", 1e5),
-    "mbar": ("pressure", 100), "psi": ("pressure", 6894.76),
-    **dict.fromkeys(("n·m", "nm", "n.m", "牛·米", "牛米"), ("torque", 1)), "kn": ("force", 1000), "n": ("force", 1),
-    **dict.fromkeys(("°c", "℃", "摄氏度", "degrees celsius", "degrees c"), ("°C", 1)), "°f": ("°F", 1),
-    **dict.fromkeys(("l", "litre", "litres", "liter", "liters", "升"), ("volume", 1)), **dict.fromkeys(("ml", "毫升"), ("volume", 0.001)),
-    **dict.fromkeys(("m3", "m³", "立方米"), ("volume", 1000)),
-    **dict.fromkeys(("kg", "kilogram", "kilograms", "千克", "公斤"), ("mass", 1)),
-    **dict.fromkeys(("g", "gram", "grams", "克"), ("mass", 0.001)),
-    **dict.fromkeys(("t", "tonne", "tonnes", "吨"), ("mass", 1000)),
-    "kw": ("power", 1000), "w": ("power", 1), "v": ("voltage", 1), "kv": ("voltage", 1000), "a": ("current", 1), "ma": ("current", 0.001),
-    "hz": ("frequency", 1), "khz": ("frequency", 1000), **dict.fromkeys(("rpm", "r/min", "转/分"), ("speed of turning", 1)),
-    **dict.fromkeys(("byte", "bytes", "字节"), ("bytes", 1)), "kib": ("bytes", 1024), "mib": ("bytes", 2**20), "gib": ("bytes", 2**30),
-    **dict.fromkeys(("kb",), ("bytes", 1000)), "mb": ("bytes", 1e6), "gb": ("bytes", 1e9),
-    **dict.fromkeys(("inch", "inches", "英寸"), ("length", 25.4)), **dict.fromkeys(("ft", "foot", "feet", "英尺"), ("length", 304.8)),
-    **dict.fromkeys(("mile", "miles", "英里"), ("length", 1609344)), "海里": ("length", 1852000),
-    **dict.fromkeys(("m2", "m²", "平方米", "平米", "square metres", "square meters"), ("area", 1)), "亩": ("area", 666.666667),
-    **dict.fromkeys(("hectare", "hectares", "ha", "公顷"), ("area", 1e4)), **dict.fromkeys(("km2", "km²", "平方公里"), ("area", 1e6)),
-    **dict.fromkeys(("mg", "milligram", "milligrams", "毫克"), ("mass", 1e-6)), **dict.fromkeys(("µg", "μg", "微克"), ("mass", 1e-9)),
-    **dict.fromkeys(("lb", "lbs"), ("mass", 0.45359237)), "oz": ("mass", 0.028349523), "斤": ("mass", 0.5),
-    "帕": ("pressure", 1), "千帕": ("pressure", 1e3), "巴": ("pressure", 1e5), "千牛": ("force", 1000), "牛顿": ("force", 1),
-    "千瓦": ("power", 1000), "瓦": ("power", 1), **dict.fromkeys(("mw", "兆瓦"), ("power", 1e6)), "kva": ("apparent power", 1000),
-    **dict.fromkeys(("kwh", "千瓦时"), ("energy", 3.6e6)), "wh": ("energy", 3600), "ah": ("charge", 3600), "mah": ("charge", 3.6),
-    "伏": ("voltage", 1), "千伏": ("voltage", 1000), "mv": ("voltage", 0.001), "毫安": ("current", 0.001), "安培": ("current", 1),
-    **dict.fromkeys(("ω", "ohm", "ohms", "欧姆"), ("resistance", 1)), "kω": ("resistance", 1000), "db": ("level", 1), "分贝": ("level", 1),
-    "赫兹": ("frequency", 1), "mhz": ("frequency", 1e6), "ghz": ("frequency", 1e9), "tb": ("bytes", 1e12), "tib": ("bytes", 2**40),
-    "mbps": ("data rate", 1e6), "gbps": ("data rate", 1e9), "kbps": ("data rate", 1e3), "µs": ("time", 1e-6), "μs": ("time", 1e-6),
-    **dict.fromkeys(("microsecond", "microseconds", "微秒"), ("time", 1e-6)),
-    "mm/s": ("speed", 1), "m/s": ("speed", 1000), "l/min": ("flow", 1), "m3/h": ("flow", 1000 / 60), "m³/h": ("flow", 1000 / 60),
-}  # fmt: skip
-CASED = {"mW": ("power", 0.001), "MV": ("voltage", 1e6), "mPa": ("pressure", 0.001), "MA": ("current", 1e6)}  # m is not always M
 HAN = "零〇一二两三四五六七八九十百千"
 COUNTERS = "次个份件人名位条项页台套倍种级行册"  # they count; what is counted is in the words
 WORDS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
@@ -70,6 +20,8 @@ WORDS = {w: n for n, w in enumerate("zero one two three four five six seven eigh
     "hundred": 100, "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
     "tenth": 10, "twice": 2, "half": 0.5, "double": 2,
 }  # fmt: skip
+RANK = "rank"  # the dimension of ordinals: the second is not two
+RANKS = frozenset("first second third fourth fifth sixth seventh eighth ninth tenth".split())
 NUMBERED = "(?=$|[前后起止到至之以内及开付交，。；、,.;)） ])"  # 每月五号前; 一号章 and 三号泵 are no days
 
 
@@ -89,9 +41,11 @@ PARTS_OF_DAY = {"上午": 0, "早上": 0, "凌晨": 0, "下午": 12, "晚上": 1
 CLOCK = re.compile(
     r"(?<![\d:])(\d{1,2})[:：]([0-5]\d)(?![\d:])|(\d{1,2})(?:[:：]([0-5]\d))?\s*([ap])\.?m\b\.?"
     rf"|(上午|早上|凌晨|中午|下午|晚上|傍晚|夜里|晚)?(?<![个几一每第差])(\d{{1,2}}|[{HAN}]{{1,3}})点(?![五钟以零点\d])(半)?"
-    r"|\b(\w+)(?: o'clock)? in the (morning|afternoon|evening)\b|\b(noon|midnight)\b",
+    r"|\b(\w+)(?: o'clock)? in the (morning|afternoon|evening)\b|\b(noon|midnight)\b"
+    r"|(上午|早上|凌晨|中午|下午|晚上|傍晚|夜里|晚)?(?<![\d小])(\d{1,2})时(?:(\d{1,2})分)?(?![间长效段期候常速差])",
     re.I,
 )
+TEN_DAYS = re.compile(rf"(?<!\d)(\d{{1,2}}|[{HAN}]{{1,3}})月([上中下])旬")
 MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _MONTH = rf"({'|'.join(MONTHS)})[a-z]{{0,6}}\.?"
 DATE = re.compile(
@@ -106,8 +60,9 @@ DAY = re.compile(
 )
 PARTS = re.compile(
     rf"(\d{{1,6}}|[{HAN}万]{{1,8}})分之(\d+(?:\.\d+)?|[{HAN}]{{1,16}})"
-    rf"|(?<![\d.])(\d(?:\.\d)?|[{HAN}])(?:成(?![本立为员])|折)"
+    rf"|(?<![\d.])(\d(?:\.\d)?|[{HAN}])(?:成(?![本立为员])|折)|([{HAN}])([{HAN}])折"
 )
+HALF = re.compile(r"(?<![\d/])1/2(?![\d/])|一半|[各对]半(?![年月天日小夜径])|半数|半价")
 RATIO = re.compile(rf"(?<!\d)(\d+|[{HAN}])\s*(?:比|[:：])\s*(\d+|[{HAN}])(?!\d)")
 MONEY = re.compile(r"([$€£¥])\s?(\d+(?:,\d{3})*(?:\.\d+)?)(\s?(?:万|million\b|thousand\b|k\b))?", re.I)
 TIMES = {"万": 1e4, "亿": 1e8, "hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "billion": 1e9}
@@ -124,13 +79,14 @@ DOUBLE = re.compile(rf"(?:\b(?:{'|'.join(WORDS)})(?:[- ](?:{_ONES}))?|[{HAN}]{{1
 _PART = r"(half|halves|thirds?|quarters?|fifths?|tenths?|hundredths?)"
 PART = {"half": 2, "halve": 2, "third": 3, "quarter": 4, "fifth": 5, "tenth": 10, "hundredth": 100}
 FRACTION = re.compile(
-    rf"\b(?:(an?|one|two|three|four)\s+|(?=half)){_PART}(?:\s+(?:of\s+)?an?\s+({UNIT})|(?=\s+of\b|\s+the\b|\s*[.,;]|$))", re.I
+    rf"\b(?:(an?|one|two|three|four)\s+|(?=half)){_PART}(?:\s+(?:of\s+)?an?\s+({UNIT})"
+    r"|(?=\s+(?:of|the|pay|price|fare|rate|fee|wages?|salary)\b|\s*[.,;]|$))", re.I
 )
-AND_HALF = re.compile(rf"\b(an?|{'|'.join(WORDS)}|\d+)\s+(?:({UNIT})\s+and\s+a\s+half|and\s+a\s+half\s+({UNIT}))", re.I)
+AND_HALF = re.compile(rf"\b(an?|{'|'.join(WORDS)}|\d+)\s+(?:({UNIT})\s+and\s+a\s+half|and\s+a\s+half\s+({UNIT}|times))", re.I)
 # twice a year is every six months
 RATE = re.compile(
     rf"\b(twice|(?:two|three|four|six|[2346]) times)\s+(?:a|an|per|every|each)\s+({UNIT})"
-    rf"|[每一]个?(年|季度|月|周|天|日|班|小时)(?:[^\d，。；,;{HAN}]{{0,2}})([2346两二三四六])次",
+    rf"|[每一]个?(年|季度|月|周|天|日|班|小时)(?:[^\d，。；,;{HAN}]{{0,2}})([2346两二三四六])[次遍回]",
     re.I,
 )
 NO_RANK = re.compile(r"[条款项章节篇编人方者]")  # 第三条 is a clause, 第三人 a party; 第八天 and 第一行 are ranks
@@ -138,11 +94,17 @@ PERIOD = re.compile(
     r"\b(?:per|each|every|an?|any|in (?:an?|one)|whole)\s+"
     r"((?:calendar |contract |business |working )?(?:shift|hour|day|week|month|quarter|year|evening|night))\b"
     r"|\b(hourly|daily|weekly|monthly|quarterly|yearly|annual|annually)\b"
-    r"|(?:每|按|(?<=[元个次])/|单(?=[日月]))一?个?(合同年度|小时|工作日|季度|星期|半年|日|天|周|月|季|年|班|晚|夜)",
+    r"|(?:每|按(?![年月日]薪)|首(?=[周年])|(?<=[元个次])/|单(?=[日月]))一?个?(合同年度|小时|工作日|季度|星期|半年|日|天|周|月|季|年|班|晚|夜)",
     re.I,
 )  # fmt: skip
 LY = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year", "annual": "year",
       "annually": "year", "夜": "晚"}  # fmt: skip
+OFF = re.compile(r"\s*(?:off\b|discount\b|cheaper\b|reduction\b|rebate\b|的?(?:折扣|优惠))", re.I)
+OFF_BY = re.compile(r"(?:\bdiscount (?:of|is)|\breduction of|\brebate of|便宜|优惠|降价|让利|减免)\s*了?$", re.I)
+NAMED = re.compile(rf"(?<![A-Za-z])(?:{UNIT})", re.I)  # the s of `closes` is no second
+SCALE = re.compile(
+    r"([$€£¥])\s?(thousand|million)|(?:(?:in )?(?:([$€£¥]) )?(thousand|million)s\b)|(万|亿)元", re.I
+)  # what the figures of a table are in: £ thousand, 万元
 RANGE = re.compile(r"\s*(?:to|and|or|至|到|或|和|[-~±/])\s*")
 
 
@@ -178,6 +140,8 @@ def quantities(text: str) -> tuple[Quantity, ...]:
             continue
         take((MONTHS.index(month[:3].lower()) + 1 if month.isascii() and month.isalpha() else _figure(month)) * 100 + _figure(day),
              "day", *m.span())  # fmt: skip
+    for m in TEN_DAYS.finditer(text):
+        take(_figure(m[1]) * 100 + "上中下".index(m[2]) * 10, "ten days", *m.span())
     for m in CLOCK.finditer(text):
         if clock := _clock(m):
             take(*clock, *m.span())
@@ -185,7 +149,7 @@ def quantities(text: str) -> tuple[Quantity, ...]:
         dimension, factor = _measure(m[2] or "")
         take(_figure(m[1]) * factor, dimension, m.start(), _end(m))
     for m in AND_HALF.finditer(text):
-        dimension, factor = _measure(m[2] or m[3])
+        dimension, factor = _measure((m[2] or m[3]).replace("times", ""))
         take(((_spelled(m[1])) + 0.5) * factor, dimension, *m.span())
     for m in FRACTION.finditer(text):
         dimension, factor = _measure(m[3]) if m[3] else ("share", 1)
@@ -198,10 +162,12 @@ def quantities(text: str) -> tuple[Quantity, ...]:
         a, b = _figure(m[1]), _figure(m[2])
         take(a / b if b else 0, "ratio", *m.span())
     for m in PARTS.finditer(text):
-        if m[3]:
-            take(_figure(m[3]) / 10, "share", *m.span())
+        if m[3] or m[4]:
+            take(_figure(m[3]) / 10 if m[3] else _figure(m[4]) / 10 + _figure(m[5]) / 100, "share", *m.span())
         elif whole := {"百": 100, "千": 1000, "万": 10000}.get(m[1]) or ("万" not in m[1] and _figure(m[1])):
             take(_figure(m[2]) / whole, "share", *m.span())
+    for m in HALF.finditer(text):
+        take(0.5, "share", *m.span())
     for m in MONEY.finditer(text):
         take(_figure(m[2]) * TIMES.get((m[3] or "").strip().lower(), 1), m[1], *m.span())
     for m in PERIOD.finditer(text):
@@ -210,6 +176,8 @@ def quantities(text: str) -> tuple[Quantity, ...]:
         take(factor, dimension, *m.span())
     for m in NUMBER.finditer(text):
         dimension, factor = _measure(m[3] or "")
+        if not m[3] and (text.startswith("第", max(m.start() - 1, 0)) or m[0].rstrip()[-2:].lower() in ("st", "nd", "rd", "th")):
+            dimension = RANK
         take(_figure(m[1]) * TIMES.get((m[2] or "").lower(), 1) * factor, dimension, m.start(), _end(m))
     for m in CHINESE.finditer(text):
         if m[3] and text.startswith("第", max(m.start() - 1, 0)) and m[1] in "一二":
@@ -217,24 +185,45 @@ def quantities(text: str) -> tuple[Quantity, ...]:
         if not m[3] and text.startswith("第", max(m.start() - 1, 0)) and NO_RANK.match(text, m.end()):
             continue
         dimension, factor = _measure(m[3] or "")
+        if not m[3] and text.startswith("第", max(m.start() - 1, 0)):
+            dimension = RANK
         take((0.5 if m[1] == "半" else chinese_number(m[1].replace("半", ""))) * TIMES.get(m[2] or "", 1) * factor,
              dimension, *m.span())  # fmt: skip
     for m in SPELLED.finditer(text):
         dimension, factor = _measure(m[4] or "")
+        if not m[4] and (m[2] or m[1]).lower() in RANKS:
+            dimension = RANK
         take((WORDS[m[1].lower()] + WORDS.get((m[2] or "").lower(), 0)) * TIMES.get((m[3] or "").lower(), 1) * factor,
              dimension, m.start(), _end(m))  # fmt: skip
+    found = [q._replace(value=round(1 - q.value, 9)) if q.dimension == "share" and _is_off(text, q) else q for q in found]
     found.sort(key=lambda q: q.start)
     for n, (one, two) in enumerate(pairwise(found)):  # 6 to 8 bar
         if not one.dimension and two.dimension and RANGE.fullmatch(text[one.end : two.start]):
-            unit = max((u for u in UNITS if text[two.start : two.end].lower().endswith(u)), key=len, default="")
-            found[n] = one._replace(value=round(one.value * _measure(unit)[1], 9), dimension=two.dimension)
+            found[n] = one._replace(value=round(one.value * (unit_of(text, two) or ("", 1))[1], 9), dimension=two.dimension)
     return tuple(found)
+
+
+def unit_of(text: str, q: Quantity) -> tuple[str, float] | None:
+    """Dimension and factor of the unit that `q` is written with in the folded `text`; None where that cannot be told."""
+    shown = text[q.start : q.end].lower()
+    unit = max((u for u in UNITS if shown.endswith(u) or (shown.startswith(u) and not u.isalnum())), key=len, default="")
+    return _measure(unit) if unit and _measure(unit)[0] == q.dimension else None
 
 
 @lru_cache(4096)
 def units(text: str) -> frozenset[tuple[str, float]]:
     """The measures that are named in `text` with or without a figure: a table's header gives its figures their unit."""
-    return frozenset(_measure(u) for u in re.findall(UNIT, fold(text), re.I))
+    text, found = fold(text), set()
+    for m in SCALE.finditer(text):
+        money = m[1] or m[3] or "元"
+        found.add((_measure(money)[0], TIMES[(m[2] or m[4] or m[5]).lower().rstrip("s")]))
+    scaled = {dimension for dimension, _ in found}
+    return frozenset(found | {one for u in NAMED.findall(text) if (one := _measure(u))[0] not in scaled})
+
+
+def _is_off(text: str, q: Quantity) -> bool:
+    """Is the share what the price goes down by? Then the rest is what is paid: 20 % off is 八折."""
+    return text[q.end - 1] != "折" and bool(OFF.match(text, q.end) or OFF_BY.search(text, max(0, q.start - 24), q.start))
 
 
 def _clock(m: re.Match[str]) -> tuple[float, str] | None:
@@ -245,6 +234,8 @@ def _clock(m: re.Match[str]) -> tuple[float, str] | None:
         return (int(m[3]) % 12 + 12 * (m[5].lower() == "p")) * 60 + int(m[4] or 0), "clock"
     if m[11]:
         return 720.0 * (m[11].lower() == "noon"), "clock"
+    if m[13]:
+        return (_afternoon(m[12], int(m[13])) % 24 * 60 + int(m[14] or 0), "clock") if int(m[13]) <= 24 else None
     if m[9]:
         spoken = _spelled(m[9])
         return ((spoken % 12 + PARTS_OF_DAY[m[10].lower()]) * 60, "clock") if 0 < spoken <= 12 else None
@@ -252,8 +243,15 @@ def _clock(m: re.Match[str]) -> tuple[float, str] | None:
     if hour > 24:
         return None
     if m[6]:
-        return ((hour % 12 + (PARTS_OF_DAY.get(m[6]) or 0)) if m[6] != "中午" else hour if hour > 9 else hour + 12) * 60 + half, "clock"
+        return _afternoon(m[6], hour) * 60 + half, "clock"
     return hour % 24 * 60 + half, "clock" if hour > 12 or not hour else "hour"
+
+
+def _afternoon(part: str | None, hour: float) -> float:
+    """The hour of the day: 下午3时 is 15."""
+    if part == "中午":
+        return hour if hour > 9 else hour + 12
+    return hour % 12 + PARTS_OF_DAY[part] if part else hour
 
 
 def _spelled(word: str) -> float:

@@ -34,7 +34,7 @@ NO_NEGATION = re.compile(
     r"|\bnot be (?:\w+ )?(?:more|less|fewer|longer|later|earlier|higher|lower|over|greater|shorter) than\b"
     r"|\bwithout (?:cause|delay|further \w+|exception|undue)\b|\bwhether or not\b|\bnot until\b"
     r"|不[得能可应宜准许]?超过|没有超过|未超过|不[得能可应宜准许]?[少低高多大小短长晚早]于|不足|未满|不满"
-    r"|不论|不管|无论|不同|不断|不锈|非常|不仅|不但|是否|未经处理|不影响|不停止|不妨碍|不久|无关",
+    r"|不等(?!于)|不一|不论|不管|无论|不同|不断|不锈|非常|不仅|不但|是否|未经处理|不影响|不停止|不妨碍|不久|无关",
     re.I,
 )
 NEGATION = re.compile(

@@ -6,7 +6,10 @@ Part of the citation check.
 import re
 
 from ingest.tokens import fold, tokens
-from serve.quantities import quantities, units
+from serve.alignment import match, within
+from serve.labels import same
+from serve.quantities import Quantity, quantities, units
+from serve.reading import Term, reading
 from serve.wording import content, pairs
 
 RULE = re.compile(r"[\s|:-]+")
@@ -53,6 +56,47 @@ def wrong_cell(sentence: str, span: str, context: str) -> str:
         if len(label) > 1 and len(held) > 1 and label <= said and not held & said and not {q.value for q in quantities(cell)} & amounts:
             return f"not what stands under {name.strip()}"
     return ""
+
+
+def wrong_heading(sentence: str, span: str, context: str) -> str:
+    """In a table of several rows, a figure under another heading or beside another name than the sentence's."""
+    header, rows = _table(span, context)
+    said, words = reading(sentence), reading(re.sub(r"\d", " ", sentence))  # else 最高温度25 would be a bound, and no name
+    held = {q: at for q in said.figures if (at := _places(q, header, rows))}
+    for q, at in held.items():
+        whole = (0, len(said.text))
+        clause = next((c for c in said.clauses if len(held) > 1 and within((q.start, q.end), c)), whole)
+        for names, places in ((["", *header[1:]], {c for _, c in at}), ([row[0] for row in rows], {r for r, _ in at})):
+            if (other := _named(names, words.within(clause))) and not places & other and not places & _named(names, words.within(whole)):
+                return f"a figure of something else: {said.text[q.start : q.end].strip()}"
+    return ""
+
+
+def _places(q: Quantity, header: list[str], rows: list[list[str]]) -> list[tuple[int, int]]:
+    """Row and column of each cell that has the figure."""
+    return [(r, c) for r, row in enumerate(rows) for c in range(1, len(row)) if any(same(q, k) for k in _figures(row[c], header[c]))]
+
+
+def _table(span: str, context: str) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of a span that is rows of a table; its header may stand in the context."""
+    rows = [line.strip().strip("|").split("|") for line in fold(span).splitlines() if "|" in line and not RULE.fullmatch(line)]
+    above = re.split(r": | › | > |[(（]", fold(context))[-1].strip().rstrip(")）").strip("|").split("|")
+    if len(rows) < 2 or len({len(row) for row in rows}) > 1:
+        return [], []
+    return (above, rows) if len(above) == len(rows[0]) else (rows[0], rows[1:])
+
+
+def _figures(cell: str, name: str) -> list[Quantity]:
+    """The cell's figures, in the unit that its column has where it has none itself."""
+    own, measures = list(quantities(cell)), units(name)
+    return own + [q._replace(value=q.value * size, dimension=kind) for q in own if not q.dimension for kind, size in measures]
+
+
+def _named(names: list[str], words: list[Term]) -> set[int]:
+    """Which of the names the words have something of that no other name has."""
+    terms = [reading(name).terms for name in names]
+    return {n for n, own in enumerate(terms)
+            if any(match(t, words) and not any(match(t, other) for k, other in enumerate(terms) if k != n) for t in own)}  # fmt: skip
 
 
 def wrong_extreme(sentence: str, span: str, context: str) -> str:

@@ -15,6 +15,7 @@ from serve.quantities import quantities
 from tests.bench.citations import pairs, passes, score
 
 DAY = 86400.0
+LIMITS = "| Water | 80 °C | 95 °C |\n| Oil | 70 °C | 90 °C |"
 SYNONYMS = Path(serve.reading.__file__).with_name("synonyms.txt")
 OTHER_UNITS = {
     "days?": "weeks", "hours?": "minutes", "months?": "years", "minutes?": "hours", "business days": "days", "years?": "months", "h": "s",
@@ -133,6 +134,18 @@ def test_labelled_pairs(lang: str, half: str, least: float) -> None:
         ("80平方米", [(80, "area", "")]),
         ("5 mW, 5 MW", [(0.005, "power", ""), (5e6, "power", "")]),
         ("500 mg", [(0.0005, "mass", "")]),
+        ("20 % off the price", [(0.8, "share", "")]),
+        ("八折", [(0.8, "share", "")]),
+        ("九五折", [(0.95, "share", "")]),
+        ("便宜两成", [(0.8, "share", "")]),
+        ("费用各半", [(0.5, "share", "")]),
+        ("4月下旬", [(420, "ten days", "")]),
+        ("上午9时30分", [(570, "clock", "")]),
+        ("the third warning, 第三次", [(3, "rank", ""), (3, "rank", "")]),
+        ("no team enters more than 9 riders", [(9, "", "at most")]),
+        ("never may fewer than 4 be there", [(4, "", "at least")]),
+        ("after 8 years at the latest", [(96, "month", "at most")]),
+        ("2 kgf·m", [(19.6133, "torque", "")]),
     ],
 )
 def test_quantities(text: str, expected: list[tuple[float, str, str]]) -> None:
@@ -161,6 +174,15 @@ def test_quantities(text: str, expected: list[tuple[float, str, str]]) -> None:
         ("Any visitor can use the workshop.", "Only a visitor with a badge can use the workshop.", "all for some"),
         ("先验电，后挂接地线。", "先挂接地线，后验电。", "another order"),
         ("The hose is loosened before the test.", "The hose is tightened before the test.", "the opposite"),
+        ("The bonus is €900 net.", "A gross bonus of €900 is paid in May.", "counted otherwise: net"),
+        ("大楼正好高62米。", "大楼高约62米。", "counted otherwise: 正好"),
+        ("A member pays 15 euros.", "Members pay 9 euros. Guests pay 15 euros.", "a figure of something else"),
+        ("The rent is £300, the bond is paid once.", "The rent is £700. The bond is £300 and is paid once.", "a figure of something else"),
+        ("Keep fish and soup from 2 °C to 60 °C.", "Keep fish from 2 °C to 9 °C and soup from 40 °C to 60 °C.", "the ends of two ranges"),
+        ("The second issue brought the map.", "The second issue came late. The third issue brought two maps.", "a figure of"),
+        ("迟到满五次的，扣发奖金。", "迟到满五次的，口头提醒；满八次的，扣发奖金。", "a figure of something else"),
+        ("第二批货在5月上旬到。", "第一批货于5月上旬到，第二批货于5月下旬到。", "a figure of something else"),
+        ("The dinner costs 30 % of the old price.", "The dinner is now 30 % off.", "another figure"),
     ],
 )
 def test_a_fall_says_why(sentence: str, span: str, why: str) -> None:
@@ -177,6 +199,10 @@ def test_a_fall_says_why(sentence: str, span: str, why: str) -> None:
         ("押金由房东在30天内退给租客。", "房东应当在三十日内将押金返还租客。"),
         ("金额为6万元的采购，须报总经理审批。", "采购金额超过5万元的，须报总经理审批。"),
         ("除紧急情况外，机组运行时不得开盖。", "机组运行时不得打开盖板，紧急情况除外。"),
+        ("With the pass, the tour is 25 % cheaper.", "Holders of the pass pay three quarters of the price of a tour."),
+        ("On the bridge no more than 50 km/h are allowed.", "The limit in the village is 30 km/h (on the bridge 50)."),
+        ("Keep the gap between 3 and 8 mm.", "The gap shall be not less than 3 mm and not more than 8 mm."),
+        ("晚上九点以后不准弹琴。", "21时以后，禁止弹琴。"),
     ],
 )
 def test_the_same_in_other_words_passes(sentence: str, span: str) -> None:
@@ -197,6 +223,9 @@ def test_a_company_is_the_party_that_the_context_says() -> None:
         ("经理出差到一类城市，每晚380元。", "| 经理 | 500元/晚 | 380元/晚 |", "标准 › 职级｜一类城市｜二类城市", "a figure of another"),
         ("The minimum flow of the pump is 125 m³/h.", "Maximum flow | 125 m³/h", "Pump › Data: Item | Value", "the opposite: minimum"),
         ("The pump's maximum flow is 125 m³/h.", "Maximum flow | 125 m³/h", "Pump › Data: Item | Value", ""),
+        ("The pump stops at 80 °C.", LIMITS, "Limits: Of | Alarm at | Stop at", "a figure of"),
+        ("The pump stops when the oil reaches 90 °C.", LIMITS, "Limits: Of | Alarm at | Stop at", ""),
+        ("Fees came to £480 in 2024.", "| Fees | 480 | 510 |\n| Gifts | 20 | 30 |", "In £ thousand: Item | 2024 | 2025", "another"),
         ("12毫米板的电流为60 A。", "| 板厚（mm） | 电流（A） |\n|---|---|\n| 6 | 60 |\n| 12 | 100 |", "", "a "),
     ],
 )
