@@ -1,6 +1,7 @@
 """A gateway every word of which is hostile, for a test of what the page does with them. It speaks the calls that the page makes."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ ANSWERS: dict[str, Any] = {
     "/v1/models": {"data": [{"id": "hostile", "lectern": ASSISTANT}]},
     "/v1/corpora/hostile/documents": {"documents": [DOCUMENT]},
     "/v1/corpora/hostile/versions/v/passage": PASSAGE,
+    "/v1/conversations/ID": {"turns": [], "files": [{**DOCUMENT, "version": "w"}]},
 }
 
 
@@ -43,7 +45,8 @@ def hostile_gateway(mode: str = "model") -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._send(json.dumps(ANSWERS[self.path.partition("?")[0]]), "application/json")
+            path = re.sub("[0-9a-f]{32}", "ID", self.path.partition("?")[0])
+            self._send(json.dumps(ANSWERS[path]), "application/json")
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["content-length"]))

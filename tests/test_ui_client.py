@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 
 from serve.journal import Journal
 from ui.client import Answer, Citation, Document, Gateway, GatewayError, events
@@ -75,6 +77,27 @@ def test_page_of_a_pdf_is_a_picture(gateway: Gateway) -> None:
     assert gateway.page_image("maintenance", first).startswith(b"\x89PNG")
 
 
+def test_attached_file_is_listed_and_opens_in_its_conversation(gateway: Gateway) -> None:
+    conversation, sheet = uuid4().hex, io.BytesIO()
+    canvas = Canvas(sheet)
+    canvas.drawString(72, 700, "The Quillfeather valve is set to 7 bar.")
+    canvas.save()
+    assert gateway.attached(conversation) == []
+    with pytest.raises(GatewayError, match=r"No reader for a file called 'tool.exe'. Readable: .*\.pdf"):
+        gateway.attach(conversation, "tool.exe", io.BytesIO(b"MZ"))
+    file = gateway.attach(conversation, "valve.pdf", io.BytesIO(sheet.getvalue()))
+    assert (file.document, file.pages) == ("valve.pdf", 1) and gateway.attached(conversation) == [file]
+    place = Citation(1, file.document, file.version, 1, 0, 20, "", "supported", "attached")
+    passage = gateway.passage("maintenance", place, conversation)
+    assert passage.quote == "The Quillfeather val" and passage.has_page_image
+    assert gateway.page_image("maintenance", place, conversation).startswith(b"\x89PNG")
+    with pytest.raises(GatewayError) as refused:
+        gateway.passage("maintenance", place)
+    assert refused.value.status == 404
+    gateway.delete_conversation(conversation)
+    assert gateway.attached(conversation) == []
+
+
 def test_follow_up_is_understood_from_its_history(stack: Any, gateway: Gateway, asked: tuple[str, Answer]) -> None:
     _, answer = ask(gateway, QUESTION, asked[0], "And how is it cleared?")
     trace = Journal(stack.home).trace(answer.trace_id)
@@ -111,6 +134,11 @@ def test_names_cannot_leave_their_part_of_the_address(gateway: Gateway) -> None:
     with pytest.raises(GatewayError) as refused:
         gateway.passage("maintenance", astray)
     assert refused.value.status == 404
+    with pytest.raises(GatewayError) as refused:
+        gateway.passage("maintenance", astray, "0" * 32)
+    assert refused.value.status == 404
+    with pytest.raises(GatewayError):
+        gateway.attach("../corpora/official/documents?x=", "a.md", io.BytesIO(b"Text."))
 
 
 Reply = Callable[[BaseHTTPRequestHandler], None]
@@ -206,6 +234,12 @@ def test_refusal_is_the_gateways_own_sentence(
 ) -> None:
     with pytest.raises(GatewayError, match=said):
         server(lambda handler: send(handler, body, status=status)).health()
+
+
+def test_files_that_cannot_be_listed_are_not_none(server: Callable[[Reply], Gateway]) -> None:
+    body = b'{"error": {"message": "Too many questions. Ask again."}}'
+    with pytest.raises(GatewayError, match="Ask again"):
+        server(lambda handler: send(handler, body, status=503)).attached("0" * 32)
 
 
 def test_connection_that_breaks_is_a_sentence(server: Callable[[Reply], Gateway]) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ui.client import Assistant, Citation, Document, Passage
 from ui.markup import (
     answer_html,
+    attached_html,
     broken_html,
     card_html,
     document_html,
@@ -21,6 +22,7 @@ from ui.markup import (
     passage_html,
     progress_html,
     question_html,
+    reading_html,
     welcome_html,
 )
 
@@ -81,6 +83,8 @@ def everything(text: str) -> list[str]:
         documents_html(assistant, [document]),
         document_html(document),
         progress_html(text, text),
+        attached_html([document], {text: text}),
+        reading_html(text, 5),
     ]
 
 

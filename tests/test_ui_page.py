@@ -1,5 +1,6 @@
 """The page in a real browser against the running stack: sign in, ask, open a citation, correct, upload; nothing goes outside."""
 
+import io
 import os
 import re
 import shutil
@@ -14,11 +15,12 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, Request, expect, sync_playwright
+from reportlab.pdfgen.canvas import Canvas
 
 from serve.journal import Journal
 from tests.conftest import cache_lock, copy, environment, free_ports, small_index
 from tests.echo import echo
-from tests.hostile_gateway import OUTSIDE, WORDS, hostile_gateway
+from tests.hostile_gateway import NAME, OUTSIDE, WORDS, hostile_gateway
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -75,6 +77,12 @@ def sign_in(page: Page, stack: Any) -> None:
     assert "token" not in page.url
 
 
+def sign_in_by_key(page: Page, url: str, key: str) -> None:
+    page.goto(url)
+    page.get_by_placeholder("Paste your key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+
+
 def choose(page: Page, title: str) -> None:
     page.get_by_role("button", name=f"Ask {title}").click()
     expect(page.get_by_placeholder(f"Ask {title}")).to_be_visible()
@@ -85,6 +93,17 @@ def ask(page: Page, question: str) -> None:
     box.fill(question)
     box.press("Enter")
     expect(page.locator(".question").last).to_have_text(question)
+
+
+def send(page: Page, question: str, **files: bytes) -> None:
+    """Send files, and a question with them where there is one; a dot of a name is written as two underscores."""
+    payloads = [FilePayload(name=n.replace("__", "."), mimeType="application/octet-stream", buffer=b) for n, b in files.items()]
+    chat = page.get_by_test_id("stChatInput")
+    chat.locator("input[type=file]").set_input_files(payloads)
+    box = chat.get_by_test_id("stChatInputTextArea")
+    box.fill(question)
+    expect(chat.get_by_test_id("stChatInputSubmitButton")).to_be_enabled()
+    box.press("Enter")
 
 
 def answered(page: Page, number: int) -> None:
@@ -295,9 +314,7 @@ def test_an_answer_is_seen_as_it_comes(page: Page, tmp_path: Path) -> None:
     with echo(words, pause=0.15, thinking=musing) as (model, _), api, page_of(gateway) as url:
         (tmp_path / "run").mkdir(exist_ok=True)
         (tmp_path / "run" / "vllm.url").write_text(model)
-        page.goto(url)
-        page.get_by_placeholder("Paste your key").fill(Journal(tmp_path).local_key())
-        page.get_by_role("button", name="Sign in").click()
+        sign_in_by_key(page, url, Journal(tmp_path).local_key())
         choose(page, "Plant maintenance")
         ask(page, QUESTION)
         answered(page, 0)
@@ -317,9 +334,7 @@ def test_hostile_words_are_shown_and_load_nothing(page: Page, tmp_path: Path, mo
     asked: list[str] = []
     page.on("request", lambda sent: asked.append(sent.url))
     with hostile_gateway(mode) as gateway, page_of(gateway) as url:
-        page.goto(url)
-        page.get_by_placeholder("Paste your key").fill("any")
-        page.get_by_role("button", name="Sign in").click()
+        sign_in_by_key(page, url, "any")
         choose(page, "Hostile")
         ask(page, f"What is {WORDS}"[:500])
         answered(page, 0)
@@ -329,6 +344,8 @@ def test_hostile_words_are_shown_and_load_nothing(page: Page, tmp_path: Path, mo
             expect(page.locator(text)).to_contain_text("![picture](")
             expect(page.locator(text)).to_contain_text("<iframe src=")
             assert page.locator(f"{text} :is(a, img, svg, iframe, form, style, link, script, base, meta)").count() == 0
+        expect(page.locator(".attachments b")).to_have_text([NAME])
+        assert page.locator(".attachments :is(a, img, svg, iframe, form, style, link, script, base, meta)").count() == 0
         page.screenshot(path=tmp_path / f"hostile-{mode}.png", full_page=True)
         page.get_by_text("Documents", exact=True).click()
         page.locator("[class*=st-key-document-]").first.wait_for()
@@ -346,9 +363,7 @@ def test_an_earlier_conversation_is_reopened_gone_on_with_and_deleted(page: Page
     gateway, journal = f"http://127.0.0.1:{port}", Journal(tmp_path)
     other = "How often is the oil of the SC-40 changed?"
     with started(["serve", "api"], env, f"{gateway}/health"), page_of(gateway) as url:
-        page.goto(url)
-        page.get_by_placeholder("Paste your key").fill(journal.local_key())
-        page.get_by_role("button", name="Sign in").click()
+        sign_in_by_key(page, url, journal.local_key())
         choose(page, "Plant maintenance")
         ask(page, QUESTION)
         answered(page, 0)
@@ -377,6 +392,73 @@ def test_an_earlier_conversation_is_reopened_gone_on_with_and_deleted(page: Page
         expect(rows).to_have_count(1)
         expect(page.locator(".question")).to_have_count(0)
         assert [c.question for c in journal.conversations(trace.key)] == [other]
+
+
+def test_a_file_is_attached_cited_and_stays_with_its_conversation(page: Page, tmp_path: Path) -> None:
+    """No model runs: the answers are quoted."""
+    with cache_lock():
+        copy(small_index(), tmp_path)
+    (port,) = free_ports(1)
+    env = environment(tmp_path) | {"LECTERN_API_PORT": str(port), "LECTERN_VLLM_PORT": "1"}
+    gateway, journal, folder = f"http://127.0.0.1:{port}", Journal(tmp_path), tmp_path / "attached"
+    question, fact = "To how many bar is the Quillfeather valve set?", "The Quillfeather valve is set to 7 bar at the works."
+    sheet = io.BytesIO()
+    canvas = Canvas(sheet)
+    canvas.drawString(72, 700, fact)
+    canvas.save()
+    names, refused = page.locator(".attachments b"), page.locator(".notice.failed")
+    cited = page.locator(".citations button", has_text="valve.pdf")
+    with started(["serve", "api"], env, f"{gateway}/health"), page_of(gateway) as url:
+        sign_in_by_key(page, url, journal.local_key())
+        choose(page, "Plant maintenance")
+        send(page, question, tool__exe=b"MZ", valve__pdf=sheet.getvalue())
+        expect(refused).to_contain_text("No reader for a file called 'tool.exe'")
+        expect(names).to_have_text(["valve.pdf"])
+        expect(page.locator(".question")).to_have_count(0)
+        box = page.get_by_test_id("stChatInputTextArea")
+        expect(box).to_have_value(question)
+        box.press("Enter")
+        answered(page, 0)
+        expect(refused).to_have_count(0)
+        cited.click()
+        expect(page.locator(".passage mark")).to_have_text(fact)
+        page.get_by_text("Page 1", exact=True).click()
+        page.wait_for_function("document.querySelector('.st-key-page-image img')?.naturalWidth > 600")
+        page.locator(".st-key-rating-0 button").last.click()
+        page.get_by_label("What should the answer have been?").fill("To 7 bar.")
+        page.get_by_role("button", name="Send correction").click()
+        expect(page.get_by_text("Thank you. Your correction is kept.", exact=True)).to_be_visible()  # but for no training
+
+        page.get_by_role("button", name="New conversation").click()
+        expect(page.locator(".question")).to_have_count(0)
+        expect(names).to_have_count(0)
+        ask(page, question)
+        answered(page, 0)
+        expect(cited).to_have_count(0)
+
+        sign_in_by_key(page, url, journal.local_key())  # a tab of its own, as after a reload: it knows nothing yet
+        choose(page, "Plant maintenance")
+        rows = page.locator("[class*=st-key-conversation-]")
+        rows.last.get_by_role("button", name=question).click()
+        expect(names).to_have_text(["valve.pdf"])
+        cited.click()
+        expect(page.locator(".passage mark")).to_have_text(fact)
+        page.get_by_role("button", name="Close", exact=True).click()
+        expect(page.locator(".st-key-passage")).to_have_count(0)
+        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        assert len(list(folder.iterdir())) == 1
+        rows.last.get_by_role("button").last.click()
+        page.get_by_role("button", name="Delete it").click()
+        expect(rows).to_have_count(1)
+        expect(names).to_have_count(0)
+        assert not list(folder.iterdir())
+
+        send(page, "", note__md=b"# Note\n\nThe gate is painted green.")
+        expect(names).to_have_text(["note.md"])
+        expect(page.locator(".question")).to_have_count(0)
+        page.get_by_role("button", name="New conversation").click()
+        expect(names).to_have_count(0)
+        assert not list(folder.iterdir()), "where nothing was asked there is no conversation to delete it with"
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def _bar(gateway: Gateway, assistants: list[Assistant], chosen: Assistant | None
                                         label_visibility="collapsed", on_change=close_citation)  # fmt: skip
         st.space("stretch")
         if chosen and view == "Ask" and has_begun(chosen.id):
-            st.button("New conversation", type="tertiary", on_click=new_conversation, args=(chosen.id,))
+            st.button("New conversation", type="tertiary", on_click=new_conversation, args=(gateway, chosen.id))
         st.html(health_html(_health(gateway)), width="content")
         st.button("Sign out", type="tertiary", on_click=sign_out)
     return view

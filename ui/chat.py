@@ -9,14 +9,15 @@ from uuid import uuid4
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from ui.attached import REDRAWN, Attached, attach, show_attached
 from ui.client import Answer, Assistant, Gateway, GatewayError, Message, Said, Thought
 from ui.markup import answer_html, broken_html, draft_html, heading, label, notice_html, question_html, welcome_html
 from ui.passage import close_citation, open_citation, opened, show_passage
 from ui.sheet import show_sheet
 from ui.waiting import with_pauses
 
-REDRAWN = 0.4  # seconds between two looks at whether the reader wants to stop
 REMEMBERED = 4  # earlier turns sent along, so that "and for the other pump?" is understood; more cost prompt
 
 
@@ -39,13 +40,19 @@ class Talk:
 
     id: str = field(default_factory=lambda: uuid4().hex)
     turns: list[Turn] = field(default_factory=list)
+    attached: Attached = field(default_factory=Attached)
 
 
 def show_chat(gateway: Gateway, assistant: Assistant) -> None:
-    asked = _question_box(assistant)
+    above = st.bottom.empty()
+    asked, files = _question_box(assistant)
     if asked:
         close_citation()  # it stands behind an earlier answer, not behind the one that comes
-    turns = _turns(assistant.id)
+    talk = _talk(assistant.id)
+    turns = talk.turns
+    if asked or files:
+        talk.attached.refused = {}
+    show_attached(gateway, talk.id, talk.attached, above)
     with st.container(key="beside"):  # there without a passage too, so that nothing below it is made anew
         if found := opened():
             show_passage(gateway, found)
@@ -57,19 +64,25 @@ def show_chat(gateway: Gateway, assistant: Assistant) -> None:
         for number, turn in enumerate(turns):
             _show_turn(gateway, assistant, turn, number)
         if asked:
-            turn = Turn(asked)
-            turns.append(turn)
-            _answer(gateway, assistant, turns)
+            turns.append(Turn(asked))
+            _answer(gateway, assistant, talk, files, above)
+        elif files:
+            attach(gateway, talk.id, talk.attached, files, st.empty())
+            st.rerun()
 
 
-def new_conversation(assistant_id: str) -> None:
+def new_conversation(gateway: Gateway, assistant_id: str) -> None:
+    _let_go(gateway, _talk(assistant_id))
     _talks()[assistant_id] = Talk()
     close_citation()
 
 
-def reopen(assistant_id: str, conversation: str, said: Sequence[Said]) -> None:
+def reopen(gateway: Gateway, assistant_id: str, conversation: str, said: Sequence[Said]) -> None:
     """Go on with an earlier conversation."""
-    _talks()[assistant_id] = Talk(conversation, [Turn(s.question, text=s.text, answer=s.answer, score=s.score) for s in said])
+    if conversation != open_conversation(assistant_id):
+        _let_go(gateway, _talk(assistant_id))
+    turns = [Turn(s.question, text=s.text, answer=s.answer, score=s.score) for s in said]
+    _talks()[assistant_id] = Talk(conversation, turns, Attached(files=None))
     close_citation()
 
 
@@ -79,8 +92,9 @@ def open_conversation(assistant_id: str) -> str:
 
 
 def has_begun(assistant_id: str) -> bool:
-    """Whether there is a conversation, or its first question has just come."""
-    return bool(_turns(assistant_id) or "asked" in st.session_state or st.session_state.get(f"question-{assistant_id}"))
+    """Whether there is a conversation, or its first question or file has just come."""
+    talk = _talk(assistant_id)
+    return bool(talk.turns or talk.attached.files or "asked" in st.session_state or st.session_state.get(f"question-{assistant_id}"))
 
 
 def _talks() -> dict[str, Talk]:
@@ -92,14 +106,26 @@ def _talk(assistant_id: str) -> Talk:
     return _talks().setdefault(assistant_id, Talk())
 
 
-def _turns(assistant_id: str) -> list[Turn]:
-    return _talk(assistant_id).turns
+def _let_go(gateway: Gateway, talk: Talk) -> None:
+    """Files of a conversation in which nothing was answered go with it: the gateway lists no such one to be deleted later."""
+    nothing = talk.attached.files is not None and not talk.attached.files
+    if nothing or any(turn.answer for turn in talk.turns):
+        return
+    try:
+        gateway.delete_conversation(talk.id)
+    except GatewayError as error:
+        if error.status != 404:
+            st.session_state["conversation_failed"] = error.sentence
 
 
-def _question_box(assistant: Assistant) -> str | None:
-    typed = st.chat_input(f"Ask {assistant.title}", key=f"question-{assistant.id}", submit_mode="stop")
-    asked: str | None = st.session_state.pop("asked", None)
-    return asked or (str(typed).strip() or None if typed else None)
+def _question_box(assistant: Assistant) -> tuple[str, Sequence[UploadedFile]]:
+    """What was asked, and the files that came with it or alone."""
+    key = f"question-{assistant.id}"
+    if "unsent" in st.session_state:
+        st.session_state[key] = st.session_state.pop("unsent")
+    sent = st.chat_input(f"Ask {assistant.title}", key=key, submit_mode="stop", accept_file="multiple")
+    asked: str = st.session_state.pop("asked", "")
+    return (asked or sent.text.strip(), sent.files) if sent else (asked, ())
 
 
 def _welcome(assistant: Assistant) -> None:
@@ -124,17 +150,23 @@ def _history(turns: list[Turn]) -> list[Message]:
     return messages
 
 
-def _answer(gateway: Gateway, assistant: Assistant, turns: list[Turn]) -> None:
-    """Stream the last turn's answer. Where its reader stops it, Streamlit ends this run and the turn stays as it is."""
-    turn = turns[-1]
+def _answer(gateway: Gateway, assistant: Assistant, talk: Talk, files: Sequence[UploadedFile], above: DeltaGenerator) -> None:
+    """Attach `files`, then stream the last turn's answer. Where its reader stops it, Streamlit ends this run and the turn stays
+    as it is. Where a file is refused nothing is asked, and the question goes back into its box."""
+    turns, turn = talk.turns, talk.turns[-1]
     st.html(question_html(turn.question))
-    fold, draft, begun = st.empty(), st.empty(), time.monotonic()
+    fold, draft = st.empty(), st.empty()
+    if files:
+        if not attach(gateway, talk.id, talk.attached, files, draft):
+            st.session_state["unsent"] = turns.pop().question
+            st.rerun()
+        show_attached(gateway, talk.id, talk.attached, above)
     thinking: DeltaGenerator | None = None
-    drawn = 0.0
+    begun, drawn = time.monotonic(), 0.0
     draft.html(draft_html("", 0))
     messages = [*_history(turns[:-1]), {"role": "user", "content": turn.question}]
     try:
-        for piece in with_pauses(gateway.ask(assistant.id, messages, _talk(assistant.id).id), REDRAWN):
+        for piece in with_pauses(gateway.ask(assistant.id, messages, talk.id), REDRAWN):
             if isinstance(piece, Answer):
                 turn.answer = piece
             elif isinstance(piece, Thought):
@@ -152,6 +184,8 @@ def _answer(gateway: Gateway, assistant: Assistant, turns: list[Turn]) -> None:
         turn.error = error.sentence
     if thinking:
         thinking.text(turn.thinking)
+    talk.attached.files = None  # one whose reading was stopped here may be there by now
+    show_attached(gateway, talk.id, talk.attached, above)
     with draft.container():
         _show_reply(gateway, assistant, turn, len(turns) - 1)
 
@@ -169,7 +203,7 @@ def _show_reply(gateway: Gateway, assistant: Assistant, turn: Turn, number: int)
     answer = turn.answer
     if answer is None:
         st.html(broken_html(turn.text, turn.error))
-        st.button("Ask again", key=f"again-{number}", on_click=_ask_again, args=(_turns(assistant.id), number))
+        st.button("Ask again", key=f"again-{number}", on_click=_ask_again, args=(_talk(assistant.id).turns, number))
         return
     if answer.refused:
         st.html(notice_html("refused", heading("refused", answer.notice), answer.notice))
@@ -184,15 +218,17 @@ def _show_reply(gateway: Gateway, assistant: Assistant, turn: Turn, number: int)
     show_sheet(html, key, partial(_open, assistant.id, answer))
     if answer.trace_id:
         with st.container(key=f"rating-{number}"):
-            _rate(gateway, turn, answer.trace_id)
+            _rate(gateway, turn, answer.trace_id, learned=not _talk(assistant.id).attached.files)
 
 
 def _open(corpus: str, answer: Answer, index: int) -> None:
     if 0 <= index < len(answer.citations):
-        open_citation(corpus, answer.trace_id, index, answer.citations[index])
+        talk, citation = _talk(corpus), answer.citations[index]
+        open_citation(corpus, talk.id if talk.attached.has(citation.version) else "", answer.trace_id, index, citation)
 
 
-def _rate(gateway: Gateway, turn: Turn, trace_id: str) -> None:
+def _rate(gateway: Gateway, turn: Turn, trace_id: str, learned: bool) -> None:
+    """`learned`: a correction is trained on; beside attached files it is not."""
     given = {1: 1, -1: 0}.get(turn.score or 0)
     thumb = st.feedback("thumbs", key=f"thumb-{trace_id}", default=given)
     if thumb is None:
@@ -201,7 +237,7 @@ def _rate(gateway: Gateway, turn: Turn, trace_id: str) -> None:
     if score != turn.score and _sent(gateway, trace_id, score):
         turn.score = score
     if turn.corrected:
-        st.caption("Thank you. Your correction is kept for the next training.")
+        st.caption("Thank you. Your correction is kept for the next training." if learned else "Thank you. Your correction is kept.")
     elif turn.score == -1:
         with st.form(f"correction-{trace_id}", border=False):
             text = st.text_area("What should the answer have been? (optional)", max_chars=8000, height=96)

@@ -226,12 +226,28 @@ class Gateway:
     def delete_conversation(self, conversation: str) -> None:
         self._send("DELETE", f"/v1/conversations/{_part(conversation)}")
 
-    def passage(self, corpus: str, citation: Citation) -> Passage:
-        path = f"/v1/corpora/{_part(corpus)}/versions/{_part(citation.version)}/passage"
+    def attach(self, conversation: str, name: str, file: BinaryIO) -> Document:
+        """Add a file to a conversation; it is read when this returns."""
+        path = f"/v1/conversations/{_part(conversation)}/files"
+        return Document.read(self._json("POST", path, files={"file": (name, file)}, timeout=ANSWER_TIMEOUT)["file"])
+
+    def attached(self, conversation: str) -> list[Document]:
+        """The files of a conversation; none where the gateway knows of no such conversation yet."""
+        try:
+            return [Document.read(d) for d in self._json("GET", f"/v1/conversations/{_part(conversation)}")["files"]]
+        except GatewayError as error:
+            if error.status == 404:
+                return []
+            raise
+
+    def passage(self, corpus: str, citation: Citation, conversation: str = "") -> Passage:
+        """What a citation points to; `conversation` is the one that its file is attached to, empty for a document of the corpus."""
+        path = f"{_source(corpus, citation, conversation)}/passage"
         return Passage.read(self._json("GET", path, params={"start": citation.start, "end": citation.end}))
 
-    def page_image(self, corpus: str, citation: Citation) -> bytes:
-        path = f"/v1/corpora/{_part(corpus)}/versions/{_part(citation.version)}/pages/{citation.page}.png"
+    def page_image(self, corpus: str, citation: Citation, conversation: str = "") -> bytes:
+        """The picture of its page, as PNG; arguments as for `passage`."""
+        path = f"{_source(corpus, citation, conversation)}/pages/{citation.page}.png"
         return self._send("GET", path, params={"start": citation.start, "end": citation.end}).content
 
     def documents(self, corpus: str) -> list[Document]:
@@ -328,6 +344,13 @@ def _loads(text: str) -> Any:
 
 def _unreadable(error: Exception) -> GatewayError:
     return GatewayError(f"The gateway sent what this page cannot read ({error}). Are both of the same version?")
+
+
+def _source(corpus: str, citation: Citation, conversation: str) -> str:
+    """The address of the document that a citation points into."""
+    if conversation:
+        return f"/v1/conversations/{_part(conversation)}/files/{_part(citation.version)}"
+    return f"/v1/corpora/{_part(corpus)}/versions/{_part(citation.version)}"
 
 
 def _part(text: str) -> str:

@@ -44,7 +44,7 @@ def _row(gateway: Gateway, assistant: Assistant, conversation: Conversation) -> 
 
 def _open(gateway: Gateway, assistant_id: str, conversation: str) -> None:
     try:
-        reopen(assistant_id, conversation, gateway.conversation(conversation))
+        reopen(gateway, assistant_id, conversation, gateway.conversation(conversation))
     except GatewayError as error:
         st.session_state["conversation_failed"] = error.sentence
 
@@ -56,4 +56,4 @@ def _delete(gateway: Gateway, assistant_id: str, conversation: str) -> None:
         st.session_state["conversation_failed"] = error.sentence
         return
     if conversation == open_conversation(assistant_id):
-        new_conversation(assistant_id)
+        new_conversation(gateway, assistant_id)

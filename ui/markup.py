@@ -5,7 +5,7 @@ source, so nothing is fetched and nothing can be clicked but our citations.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from ui.client import Assistant, Citation, Document, Health, Passage
@@ -241,6 +241,20 @@ def document_html(document: Document) -> str:
 
 def progress_html(name: str, line: str) -> str:
     return f'<div class="progress" role="status"><b>{escape(name)}</b><span>{escape(line)}</span></div>'
+
+
+def attached_html(files: Sequence[Document], refused: Mapping[str, str]) -> str:
+    """One quiet line with the files of a conversation; above it what was said of those `refused`, by name."""
+    notices = "".join(notice_html("failed", f"{name} was not attached.", said) for name, said in refused.items())
+    names = "".join(f'<b{lang(f.document)} title="{escape(f.document)}">{escape(f.document)}</b>' for f in files)
+    line = f'<div class="meta" role="note"><span>Attached, searched in this conversation alone:</span>{names}</div>' if files else ""
+    return f'<div class="attachments">{notices}{line}</div>'
+
+
+def reading_html(name: str, seconds: float) -> str:
+    """A file on its way into a conversation; as in `draft_html`, what is said where it is stopped is there from the start."""
+    stopped = notice_html("stopped", "Stopped while a file was being read.", "It may be attached all the same.")
+    return f'<div class="draft">{progress_html(name, f"being read, {seconds:.0f} s")}{stopped}</div>'
 
 
 def _about(assistant: Assistant) -> str:

@@ -14,6 +14,7 @@ class Opened:
     """The citation that is open, and what has been fetched for it so far."""
 
     corpus: str
+    conversation: str  # that the cited file is attached to; empty for a document of the corpus
     trace_id: str
     index: int
     citation: Citation
@@ -26,8 +27,8 @@ def opened() -> Opened | None:
     return found
 
 
-def open_citation(corpus: str, trace_id: str, index: int, citation: Citation) -> None:
-    st.session_state["opened"] = Opened(corpus, trace_id, index, citation)
+def open_citation(corpus: str, conversation: str, trace_id: str, index: int, citation: Citation) -> None:
+    st.session_state["opened"] = Opened(corpus, conversation, trace_id, index, citation)
 
 
 def close_citation() -> None:
@@ -37,7 +38,7 @@ def close_citation() -> None:
 def show_passage(gateway: Gateway, found: Opened) -> None:
     with st.container(key="passage"):
         try:
-            found.passage = found.passage or gateway.passage(found.corpus, found.citation)
+            found.passage = found.passage or gateway.passage(found.corpus, found.citation, found.conversation)
         except GatewayError as error:
             _heading(found.citation.marker, place(found.citation.document, found.citation.page), "")
             st.html(notice_html("failed", "This passage cannot be opened.", error.sentence))
@@ -64,7 +65,7 @@ def _heading(marker: int, title: str, where: str) -> None:
 
 def _show_page(gateway: Gateway, found: Opened) -> None:
     try:
-        found.image = found.image or gateway.page_image(found.corpus, found.citation)
+        found.image = found.image or gateway.page_image(found.corpus, found.citation, found.conversation)
     except GatewayError as error:
         st.html(notice_html("failed", "The page cannot be shown.", error.sentence))
         return
