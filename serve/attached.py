@@ -7,7 +7,8 @@ ever meets it. It is searched by words: a person waits while a file is read, and
 import hashlib
 import shutil
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import TimeoutError as Late
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ from serve.refusal import Busy
 CORPUS = "attached"
 PROFILE = "title: Attached\ndescription: Files of one conversation.\nlanguages: [en, zh]\ningest:\n  dense_weight: 0\n"
 MOST = 10  # files of one conversation
+UNASKED = 86400  # seconds that files are kept where nothing is asked
 READING = 120  # seconds that a person may be kept waiting for one file
 
 
@@ -96,6 +98,18 @@ class Attached:
         """Delete every file of a conversation, its text and its index; waits for one that is being read."""
         with self._reading:
             shutil.rmtree(self._folder(key, conversation), ignore_errors=True)
+
+    def sweep(self, asked: Iterable[tuple[str, str]]) -> int:
+        """Delete the files of conversations, other than `asked` (key, conversation), that are a day old; how many conversations.
+
+        Where nothing was asked a conversation is on no list, so that nobody else would ever delete them.
+        """
+        known, now = {self._folder(key, conversation) for key, conversation in asked}, time.time()
+        old = [f for f in (self.settings.root / CORPUS).glob("*") if f not in known and now - f.stat().st_mtime > UNASKED]
+        for folder in old:
+            with self._reading:
+                shutil.rmtree(folder, ignore_errors=True)
+        return len(old)
 
     def _folder(self, key: str, conversation: str) -> Path:
         """A key's conversation; the same id of another key is another one."""

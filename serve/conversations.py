@@ -31,6 +31,10 @@ class Conversations(Database):
         row = self.row(f"SELECT trace FROM traces WHERE {OWN} ORDER BY rowid DESC LIMIT 1", (key, conversation))
         return Trace.model_validate_json(row["trace"]) if row else None
 
+    def asked(self) -> list[tuple[str, str]]:
+        """Key and id of every conversation on record."""
+        return [(row["key"], row["conversation"]) for row in self.rows("SELECT DISTINCT key, conversation FROM traces")]
+
     def delete_conversation(self, conversation: str, key: str) -> int:
         """Delete its traces and what was said of them, and overwrite their places on disk; how many traces there were."""
         self.rows("PRAGMA secure_delete=ON")

@@ -63,6 +63,7 @@ class Gateway:
             self.searcher.embedder.encode(["Loads the model."])
         except UserError as error:
             log.warning("%s", error)
+        self.attached.sweep(self.journal.asked())
         for corpus in profile_names(self.settings.root):
             try:
                 self.assistant(corpus)

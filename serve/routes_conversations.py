@@ -70,6 +70,7 @@ def delete(conversation: Id, shared: Shared, key: Key) -> dict[str, Any]:
 def attach(conversation: Id, file: list[UploadFile], shared: Shared, key: Key) -> dict[str, Any]:
     if len(file) != 1:
         raise HTTPException(400, f"The form holds {len(file)} files; one is taken at a time. Send each in a request of its own.")
+    shared.attached.sweep(shared.journal.asked())
     row = shared.attached.add(key, conversation, file[0].filename or "", file[0].file, shared.searcher.embedder)
     shared.journal.audit(key, "attach", f"{conversation}/{row['document']}")
     return {"file": row}

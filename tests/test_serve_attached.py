@@ -1,7 +1,9 @@
 """Files attached to a conversation, through the gateway on a real index: searched and cited there alone, and gone with it."""
 
 import io
+import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -209,3 +211,15 @@ def test_nobody_is_trained_on_what_was_attached(person: Person, journal: Journal
         said = {"trace_id": answer["trace_id"], "score": -1, "correction": "It lost a good deal."}
         person.call("POST", "/v1/feedback", json=said).raise_for_status()
     assert [pair["trace_id"] for pair in pairs("written", journal)] == [shared["trace_id"]]
+
+
+def test_files_beside_which_nothing_is_asked_go_after_a_day(person: Person, client: TestClient, settings: Settings) -> None:
+    asked, left, new = uuid4().hex, uuid4().hex, uuid4().hex
+    person.attach(asked)
+    person.ask(QUESTION, asked)
+    person.attach(left)
+    yesterday = time.time() - 2 * 86400
+    for folder in (settings.root / "attached").glob("*"):
+        os.utime(folder, (yesterday, yesterday))
+    person.attach(new)
+    assert [len(person.call("GET", f"/v1/conversations/{one}").json().get("files", [])) for one in (asked, left, new)] == [1, 0, 1]
