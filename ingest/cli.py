@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 from ingest import console
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from ingest.index import Index
 
 PROFILE = """# {title}.  Try: ingest add {name} PATH, then: serve ask {name} "…"
@@ -48,7 +50,11 @@ def make_parser() -> ArgumentParser:
     p.add_argument("query")
     p.add_argument("-k", type=int, default=10, help="how many (10)")
     p.add_argument("--document", action="append", default=[], metavar="NAME", dest="documents",
-                   help="of this document alone; may be given again")  # fmt: skip
+                   help="in this document alone, or in those of a folder: 'manuals/*'; may be given again")  # fmt: skip
+    p.add_argument("--section", default="", metavar="HEADING", help="under this heading alone, or its number")
+    p.add_argument("--lang", default="", choices=("en", "zh"), help="in documents of this language alone")
+    p.add_argument("--after", type=_day, metavar="DAY", help="in files changed on this day or later: 2026-01-31")
+    p.add_argument("--before", type=_day, metavar="DAY", help="in files changed on this day or earlier")
     p.set_defaults(run=search)
 
     p = commands.add_parser("remove", help="take documents out of the index")
@@ -78,6 +84,16 @@ def make_parser() -> ArgumentParser:
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true", help="for machines")
     return parser
+
+
+def _day(text: str) -> "date":
+    from argparse import ArgumentTypeError
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no day; write it as 2026-01-31") from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -223,11 +239,13 @@ def search(args: Namespace) -> int:
     from corpora import UserError
     from ingest.search import Searcher
     from ingest.settings import Settings
+    from ingest.where import Where
 
     if not 1 <= args.k <= 1000:
         raise UserError(f"-k is {args.k}; it must lie between 1 and 1000.", "Try: -k 10")
+    where = Where(tuple(args.documents), args.section, args.lang, args.after, args.before)
     with console.waiting("Loading the embedding model", quiet=args.json), Searcher(Settings()) as searcher:
-        hits = searcher.search(args.corpus, args.query, args.k, args.documents)
+        hits = searcher.search(args.corpus, args.query, args.k, where)
     if args.json:
         console.print_json([h.to_json() for h in hits])
     for h in hits if not args.json else []:

@@ -17,6 +17,7 @@ from ingest.embed import Embedder
 from ingest.migrations import migrate, transaction, write_ahead
 from ingest.schema import Chunk, Document, Look
 from ingest.tokens import TOKENS_VERSION
+from ingest.where import Placed
 
 
 def stamp(embedder: Embedder) -> dict[str, Any]:
@@ -207,26 +208,17 @@ class Manifest:
         )  # fmt: skip
         return {chunk.id: (chunk, row["document"] or "") for row in rows for chunk in [_chunk(row)]}
 
-    def find(self, corpus: str, document: str) -> list[str]:
-        """The live versions of the document that has this name, version or path. Raises `UserError` where there is none."""
-        rows = self.db.execute("SELECT DISTINCT p.version FROM places p JOIN versions v ON v.id = p.version "
-                               "WHERE p.corpus = ?1 AND v.live = 1 AND ?2 IN (p.name, p.path, p.version)",
-                               (corpus, document)).fetchall()  # fmt: skip
-        if not rows:
-            raise UserError(f"No document {document!r} in {corpus}.", f"See: ingest list {corpus}")
-        return [row["version"] for row in rows]
-
     def lengths(self, versions: Iterable[str]) -> dict[str, int]:
         """How many chunks each version has."""
         rows = self.db.execute("SELECT value AS id, (SELECT max(ordinal) + 1 FROM chunks c WHERE c.version = value) AS chunks "
                                "FROM json_each(?)", (json.dumps(list(versions)),))  # fmt: skip
         return {row["id"]: row["chunks"] or 0 for row in rows}
 
-    def names(self, corpus: str) -> list[tuple[str, str, str]]:
-        """Version, name and title of every live place of the corpus."""
-        rows = self.db.execute("SELECT p.version, p.name, v.title FROM places p JOIN versions v ON v.id = p.version "
-                               "WHERE p.corpus = ? AND v.live = 1", (corpus,))  # fmt: skip
-        return [tuple(row) for row in rows]
+    def placed(self, corpus: str) -> list[Placed]:
+        """Every live place of the corpus."""
+        rows = self.db.execute("SELECT p.version, p.name, v.title, v.lang, p.mtime_ns, p.path FROM places p "
+                               "JOIN versions v ON v.id = p.version WHERE p.corpus = ? AND v.live = 1", (corpus,))  # fmt: skip
+        return [Placed(*row) for row in rows]
 
     def documents(self, corpus: str) -> list[dict[str, Any]]:
         """Every live place of the corpus: document, version, title, pages, chunks, lang, added, bytes, suffix, path."""

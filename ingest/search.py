@@ -28,6 +28,7 @@ from ingest.schema import Hit
 from ingest.settings import Settings
 from ingest.tokens import exact_tokens, fold, tokens, written, written_heads
 from ingest.vectors import ChromaGone, Vectors, open_chroma
+from ingest.where import Places, Where
 
 MAX_QUERY = 8000  # characters; more is refused, not cut
 CANDIDATES = 50  # asked of each half, at least
@@ -38,6 +39,7 @@ MOST = 300  # chunks asked of Chroma at once; 500 take half as long again
 BESIDE = 8  # questions whose halves are searched side by side
 LIKELY = 20  # best chunks that are looked at for the question's very words
 QUOTE, MAX_QUOTE = 12, 1000  # characters of a question that may be copied from a document; a word or two is no quote
+EVERYWHERE = Where()
 TRIES = 3  # searches while documents change; the last one counts
 ABOUT = 2  # exactness of a chunk that is about the clause asked for; how a mere mention is written says nothing
 PREFERRED = 0.1  # of a score: what being in a document that the question names is worth
@@ -57,7 +59,7 @@ class Searcher:
         self._client: Any = None
         self._collections: dict[str, Vectors] = {}
         self._keywords: dict[str, tuple[int, Keywords]] = {}
-        self._names: dict[str, tuple[int, Names, dict[str, set[str]]]] = {}
+        self._names: dict[str, tuple[int, Names, Places]] = {}
         self._cited: dict[str, tuple[int, dict[str, int] | None, dict[str, float]]] = {}
         self._lengths: dict[str, int] = {}
         self._pool = self._stack.enter_context(ThreadPoolExecutor(BESIDE, "search"))
@@ -77,8 +79,8 @@ class Searcher:
             self._threads.manifest = Manifest(self.settings.root)
         return self._threads.manifest
 
-    def search(self, corpus: str, query: str, k: int = 10, documents: Sequence[str] = ()) -> list[Hit]:
-        """The `k` best live chunks, best first; of `documents` alone where some are given, by name, version or path.
+    def search(self, corpus: str, query: str, k: int = 10, where: Where = EVERYWHERE) -> list[Hit]:
+        """The `k` best live chunks of what is searched, best first.
 
         Raises `UserError` for an unknown or empty corpus, an unknown document and an over-long query.
         """
@@ -92,13 +94,13 @@ class Searcher:
         self.manifest.check_stamp(corpus, stamp(self.embedder))
         if not query.strip():
             return []
-        self._within(corpus, documents, self._named(corpus)[1])  # one that is unknown is said before a model is loaded
+        where.versions(self._named(corpus)[1], corpus)  # one that is unknown is said before a model is loaded
         lang = language(query)
         weight = dense_weight(profile, self.settings, lang, stamp(self.embedder)) if lang in self.embedder.languages else 0.0
         vector = self.embedder.encode([query])[0] if weight else None
         for _ in range(TRIES):
             generation = self.manifest.generation(corpus)
-            hits = self._search(corpus, query, vector, weight, k, documents)
+            hits = self._search(corpus, query, vector, weight, k, where)
             if self.manifest.generation(corpus) == generation:
                 break  # else what was found and what was live may be of two moments, and a document in neither
         return hits
@@ -108,10 +110,10 @@ class Searcher:
         return self._named(corpus)[0].named(text)
 
     def _search(self, corpus: str, query: str, vector: Vector | None, weight: float, k: int,
-                documents: Sequence[str]) -> list[Hit]:  # fmt: skip
+                where: Where) -> list[Hit]:  # fmt: skip
         corpus_id = str(self.manifest.corpus_id(corpus))
-        names, called = self._named(corpus)
-        within = self._within(corpus, documents, called)
+        names, places = self._named(corpus)
+        within = self._within(where.versions(places, corpus))
         named = names.named(query)
         named &= within.keys() or named
         codes = exact_tokens(query)
@@ -129,6 +131,8 @@ class Searcher:
             words |= {i: Found(i, 0.0, 0) for i in shared if i not in words}
             near = dense.result()
             live = self.manifest.live_chunks(corpus, {*words, *(i for i, _ in near)})
+            if where.section:
+                live = {i: found for i, found in live.items() if where.holds(found[0].context)}
             # retired versions stay in both indexes until they are swept: ask for more until k live ones are left
             if len(live) >= k or fetch >= 3200 or max(len(words), len(near)) < fetch:
                 break
@@ -158,19 +162,16 @@ class Searcher:
             Hit(rank, score[i], *live[i], cosine.get(i), keyword.get(i), i in own, exact.get(i, 0) > 0) for rank, i in enumerate(order, 1)
         ]
 
-    def _named(self, corpus: str) -> tuple[Names, dict[str, set[str]]]:
-        """The names of the corpus's live documents as of now, and which versions have each file's name."""
+    def _named(self, corpus: str) -> tuple[Names, Places]:
+        """The names of the corpus's live documents as of now, and the documents themselves."""
         generation = self.manifest.generation(corpus)
         with self._guard:
-            was, names, called = self._names.get(corpus, (-1, Names(), {}))
+            was, names, places = self._names.get(corpus, (-1, Names(), Places()))
             if was != generation:
-                rows = self.manifest.names(corpus)
-                names.update(rows)
-                called = {}
-                for version, name, _ in rows:
-                    called.setdefault(name, set()).add(version)
-                self._names[corpus] = (generation, names, called)
-            return names, called
+                places = Places(self.manifest.placed(corpus))
+                names.update((p.version, p.name, p.title) for p in places.rows)
+                self._names[corpus] = (generation, names, places)
+            return names, places
 
     def _authorities(self, corpus: str) -> dict[str, float]:
         """Versions of documents that others cite → what their scores are multiplied by."""
@@ -181,14 +182,18 @@ class Searcher:
         with self._guard:
             was, source, known = self._cited.get(corpus, (-1, None, {}))
             if was != generation or source is not counts:
-                known = {version: authority(counts[key]) for version, _, title in self.manifest.names(corpus)
+                known = {version: authority(counts[key]) for version, _, title, *_ in self.manifest.placed(corpus)
                          if (key := title_key(title)) in counts}  # fmt: skip
                 self._cited[corpus] = (generation, counts, known)
             return known
 
-    def _within(self, corpus: str, documents: Sequence[str], called: dict[str, set[str]]) -> dict[str, int]:
-        """The versions of the documents given, with how many chunks each has."""
-        versions = {v for document in documents for v in called.get(document) or self.manifest.find(corpus, document)}
+    def searched(self, corpus: str, where: Where = EVERYWHERE) -> int:
+        """How many documents that is."""
+        places = self._named(corpus)[1]
+        return len(where.versions(places, corpus) or {p.version for p in places.rows})
+
+    def _within(self, versions: set[str]) -> dict[str, int]:
+        """The versions, with how many chunks each has."""
         new = versions - self._lengths.keys()
         if new:
             self._lengths |= self.manifest.lengths(new)

@@ -12,9 +12,10 @@ from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from corpora import Profile, UserError, load_profile
 from ingest.language import language
 from ingest.schema import Hit
-from ingest.search import MAX_QUERY, Searcher
+from ingest.search import EVERYWHERE, MAX_QUERY, Searcher
 from ingest.settings import Settings
 from ingest.tokens import tokens
+from ingest.where import Where
 from serve.attached import CORPUS as ATTACHED
 from serve.attached import beside
 from serve.engine import Engine
@@ -71,10 +72,10 @@ class Assistant:
             if piece.trace:
                 yield piece.trace
 
-    def retrieve(self, question: str, k: int, documents: Sequence[str] = ()) -> list[Hit]:
-        """The hits that a question would be answered from, of `documents` alone where some are given, without instructions in them."""
+    def retrieve(self, question: str, k: int, where: Where = EVERYWHERE) -> list[Hit]:
+        """The hits that a question would be answered from, without instructions in them."""
         read = max(k + SPARE, READ if self.reranker else 0)
-        retriever = CorpusRetriever(searcher=self.searcher, corpus=self.profile.name, k=read, documents=tuple(documents))
+        retriever = CorpusRetriever(searcher=self.searcher, corpus=self.profile.name, k=read, where=where)
         hits = [document.metadata["hit"] for document in retriever.invoke(question)]
         if self.reranker:
             hits = self.reranker.rerank(question, hits)
@@ -105,11 +106,11 @@ class Assistant:
     def retrieve_hits(self, turn: Turn) -> Turn:
         k = max(10, self.profile.serve.keep)
         if turn.attached is None:
-            turn.hits = self.retrieve(turn.standalone, k, turn.documents)
+            turn.hits = self.retrieve(turn.standalone, k, turn.where)
         else:
             known = self.searcher.manifest.corpus_id(self.profile.name)  # with a file of one's own a corpus may be empty
             own = turn.attached.search(ATTACHED, turn.standalone, k)
-            found = beside(turn.standalone, self.retrieve(turn.standalone, k, turn.documents) if known else [], own)
+            found = beside(turn.standalone, self.retrieve(turn.standalone, k, turn.where) if known else [], own)
             turn.hits = without_instructions(turn.standalone, about(turn.standalone, found))
         return timed(turn, "search")
 
@@ -145,7 +146,7 @@ class Assistant:
 
     def answers(self, turn: Turn) -> Iterator[Piece]:
         """Survey, refuse, generate or quote; every sentence leaves after its check."""
-        found = None if turn.form or turn.documents else survey(turn.standalone, self.searcher, self.profile.name)
+        found = None if turn.form or turn.where else survey(turn.standalone, self.searcher, self.profile.name)
         if found:
             yield from self.reply.survey(turn, found)
         elif turn.evidence < enough(self.profile, turn.lang):

@@ -3,11 +3,13 @@
 import json
 import secrets
 import time
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from corpora import UserError
+from ingest.where import Where
 from serve.form import Form, ResponseFormat, Stop, StructuredOutputs, asked_form
 from serve.schema import Trace
 from serve.thinking import without_thinking
@@ -30,6 +32,20 @@ class Message(BaseModel):
         if isinstance(self.content, list):
             return "\n".join(part.text for part in self.content)
         return self.content or ""
+
+
+class Searched(BaseModel, extra="forbid"):
+    """What is searched, as `ingest search` has it: an unknown field is refused, for what it would leave out would be answered from."""
+
+    documents: list[Annotated[str, Field(max_length=1000)]] = Field([], max_length=100)  # by name, version or pattern
+    section: str = Field("", max_length=200)
+    lang: Literal["", "en", "zh"] = ""
+    after: date | None = None
+    before: date | None = None
+
+    @property
+    def meant(self) -> Where:
+        return Where(tuple(self.documents), self.section, self.lang, self.after, self.before)
 
 
 class ChatRequest(BaseModel):
@@ -58,7 +74,7 @@ class ChatRequest(BaseModel):
     @property
     def stops(self) -> tuple[str, ...]:
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-    documents: list[Annotated[str, Field(max_length=1000)]] = Field([], max_length=100)  # those alone are searched, by name or version
+    where: Searched = Field(default_factory=Searched)  # what is searched; all of it where nothing is said
     conversation: str | None = Field(None, pattern=r"^[0-9a-f]{32}$")  # whose turn it is; a new one where there is none
 
     @property

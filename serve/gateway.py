@@ -187,7 +187,7 @@ class Gateway:
             with ExitStack() as stack:
                 files = stack.enter_context(self.attached.searcher(key, conversation, self.searcher.embedder))
                 said = assistant.stream(asked.question, with_document(asked.history, last), max_tokens=length, form=asked.form,
-                                        stop=asked.stops, documents=asked.documents, attached=files)  # fmt: skip
+                                        stop=asked.stops, where=asked.where.meant, attached=files)  # fmt: skip
                 for piece in stack.enter_context(closing(cast("Generator[Told, None, None]", said))):
                     if left.is_set():
                         return

@@ -153,7 +153,8 @@ class Reply:
         return Piece(text, end.trace)
 
     def _searched(self, turn: Turn) -> str:
-        documents = len(turn.documents) or len(set(self.searcher.manifest.names(self.profile.name)))
+        known = self.searcher.manifest.corpus_id(self.profile.name)  # with a file of one's own a corpus may be empty
+        documents = self.searcher.searched(self.profile.name, turn.where) if known else 0
         if turn.lang == "zh":
             return f"共查找了{documents}份文件。"
         return f"{documents} document{'s' * (documents != 1)} {'were' if documents != 1 else 'was'} searched."

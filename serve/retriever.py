@@ -7,7 +7,8 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
-from ingest.search import Searcher
+from ingest.search import EVERYWHERE, Searcher
+from ingest.where import Where
 
 
 class CorpusRetriever(BaseRetriever):
@@ -18,10 +19,10 @@ class CorpusRetriever(BaseRetriever):
     searcher: Searcher
     corpus: str
     k: int = 10
-    documents: tuple[str, ...] = ()  # those to be searched; all where there are none
+    where: Where = EVERYWHERE
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
-        hits = self.searcher.search(self.corpus, query, self.k, self.documents)
+        hits = self.searcher.search(self.corpus, query, self.k, self.where)
         return [Document(h.chunk.text, id=h.chunk.id, metadata=_metadata(h)) for h in hits]
 
 

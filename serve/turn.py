@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from ingest.schema import Hit
-from ingest.search import Searcher
+from ingest.search import EVERYWHERE, Searcher
+from ingest.where import Where
 from serve.form import Form
 from serve.prompt import Prompt
 from serve.schema import Mode, Trace
@@ -18,7 +19,7 @@ class How(TypedDict, total=False):
     adapter: str | None
     mode: Mode | None
     max_tokens: int | None
-    documents: Sequence[str]
+    where: Where
     form: Form | None
     stop: tuple[str, ...]
     attached: Searcher | None
@@ -33,7 +34,7 @@ class Turn:
     adapter: str | None = None  # a name that vLLM serves; None for the champion, "" for the bare base
     mode: Mode | None = None  # None: what the profile and the machine say
     max_tokens: int | None = None
-    documents: Sequence[str] = ()  # those to be searched, by name, version or path; all where there are none
+    where: Where = EVERYWHERE  # is searched
     form: Form | None = None  # None: prose
     stop: tuple[str, ...] = ()
     attached: Searcher | None = None  # of the files of this conversation

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 from corpora import UserError
 from ingest.keywords import Keywords
 from ingest.manifest import Manifest, stamp
-from ingest.schema import Chunk, Document, Look
+from ingest.schema import Chunk, Document, Hit, Look
 from ingest.search import Searcher, fuse
 from ingest.settings import Settings
+from ingest.where import Where
 from tests.bench.search import CORPUS, DIMENSION, Given, Made, build, unit, write_profile
 
 
@@ -83,7 +86,7 @@ def test_a_clause_is_looked_up_in_the_document_that_is_named(searcher: Searcher,
 
 
 def test_words_copied_from_a_document_find_their_place(searcher: Searcher) -> None:
-    for version, *_ in searcher.manifest.names("maintenance"):
+    for version, *_ in searcher.manifest.placed("maintenance"):
         for chunk in searcher.manifest.chunks(version)[5:100:20]:
             text = " ".join(chunk.text.split())
             copied = text[len(text) // 3 :][:60].upper()
@@ -93,13 +96,47 @@ def test_words_copied_from_a_document_find_their_place(searcher: Searcher) -> No
 
 def test_some_documents_alone(searcher: Searcher) -> None:
     lease = "kestrel-point-equipment-lease.md"
-    hits = searcher.search("legal", "What is the notice period for termination?", 20, [lease])
+    hits = searcher.search("legal", "What is the notice period for termination?", 20, Where((lease,)))
     assert len(hits) == 20 and {h.document for h in hits} == {lease}
     assert all(h.dense is not None for h in hits[:5]), "both halves search what is asked for"
-    both = searcher.search("legal", "第二十三条", 10, [lease, "hengchuan-attendance-overtime-policy.md"])
+    both = searcher.search("legal", "第二十三条", 10, Where((lease, "hengchuan-attendance-overtime-policy.md")))
     assert both[0].chunk.text.startswith("第二十三条") and both[0].document != "hengchuan-contract-management-measures.docx"
     with pytest.raises(UserError, match="No document 'lease' in legal"):
-        searcher.search("legal", "notice", 5, ["lease"])
+        searcher.search("legal", "notice", 5, Where(("lease",)))
+
+def test_a_search_keeps_to_a_folder_a_language_a_section_and_days(searcher: Searcher) -> None:
+    def search(question: str, **where: Any) -> list[Hit]:
+        found = searcher.search("legal", question, 8, Where(**where))
+        assert found
+        return found
+
+    placed = {p.name: p for p in searcher.manifest.placed("legal")}
+    assert {h.document.rsplit(".", 1)[-1] for h in search("notice", documents=("*.docx",))} == {"docx"}
+    assert {placed[h.document].lang for h in search("contract 合同", lang="zh")} == {"zh"}
+    assert all("Article 23" in h.chunk.context or "第二十三条" in h.chunk.context for h in search("合同", section="第二十三条"))
+    days = sorted({datetime.fromtimestamp(p.mtime_ns / 1e9, UTC).date() for p in placed.values()})
+    assert search("notice", after=days[0], before=days[-1])
+    with pytest.raises(UserError, match=r"No document of legal is in 'en' and of .* or later"):
+        search("notice", lang="en", after=days[-1] + timedelta(days=1))
+    with pytest.raises(UserError, match="No document 'x/"):
+        search("notice", documents=("x/*",))
+    assert searcher.searched("legal", Where(lang="zh")) < searcher.searched("legal") == len(placed)
+
+
+@pytest.mark.parametrize(
+    ("section", "context", "held"),
+    [
+        ("2.4", "Manual › 2.4 Start › Cold", True),
+        ("2.4", "Manual › 2.4.1 Cold start", False),
+        ("2.4", "Manual › 12.4 Stop", False),
+        ("2", "Manual › 2.4 Start", False),
+        ("start", "Manual › 2.4 Start", True),
+        ("第三章", "办法 › 第三章　附则", True),
+        ("", "Manual", True),
+    ],
+)
+def test_a_section_is_a_heading_or_its_number(section: str, context: str, held: bool) -> None:
+    assert Where(section=section).holds(context) is held
 
 
 def test_a_filter_narrow_or_broad_leaves_the_nearest_of_what_it_lets_through(tmp_path: Path) -> None:
@@ -114,7 +151,7 @@ def test_a_filter_narrow_or_broad_leaves_the_nearest_of_what_it_lets_through(tmp
         embedder.vectors[question] = unit(near + 0.5 * unit(made.rng.normal(size=DIMENSION)))
         for some in (1, 3, 10, 25, len(documents)):
             names = [d["document"] for d in documents[:some]]
-            hits = searcher.search(CORPUS, question, 10, names)
+            hits = searcher.search(CORPUS, question, 10, Where(tuple(names)))
             assert len(hits) == 10 and {h.document for h in hits} <= set(names)
             ids = [f"{d['version']}:{i}" for d in documents[:some] for i in range(d["chunks"])]
             nearest = float((vectors.get(ids) @ embedder.vectors[question]).max())

@@ -499,6 +499,24 @@ def test_feedback_is_kept_and_checked(client: Any, journal: Journal) -> None:
         assert refused.status_code == 422 and next(iter(wrong)) in message(refused)
 
 
+def test_what_is_searched_can_be_narrowed(client: Any, settings: Settings) -> None:
+    def ask(**where: Any) -> Any:
+        body = {"model": "pumps", "messages": [{"role": "user", "content": QUESTION}], "where": where}
+        return client.post("/v1/chat/completions", json=body).json()
+
+    assert {c["document"] for c in ask(documents=["p-30.*"], section="Torque")["citations"]} == {"p-30.md"}
+    refused = ask(documents=["p-70.pdf"])
+    assert refused["refused"] and "1 document was searched" in refused["notice"]
+    for wrong, said in (
+        ({"documents": ["*.odt"]}, "No document '*.odt' in pumps"),
+        ({"lang": "zh"}, "No document of pumps is in 'zh'"),
+        ({"after": "2999-01-01"}, "No document of pumps is of 2999-01-01 or later"),
+        ({"after": "tomorrow"}, "where.after"),
+        ({"document": "p-30.md"}, "where.document"),
+    ):
+        assert said in ask(**wrong)["error"]["message"], wrong
+
+
 # documents
 
 

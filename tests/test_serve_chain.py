@@ -10,6 +10,7 @@ from corpora import UserError
 from ingest.fitted import write_fitted
 from ingest.search import Searcher
 from ingest.settings import Settings
+from ingest.where import Where
 from serve.chain import Assistant, open_assistant
 from serve.cite import STRUCK
 from serve.notices import NOTICES
@@ -192,10 +193,10 @@ def test_only_the_documents_given_are_searched(settings: Settings, searcher: Sea
     one = assistant(settings, searcher)
     names = [d["document"] for d in searcher.manifest.documents("maintenance")]
     for name in names:
-        trace = one.ask(QUESTION, mode="extractive", documents=[name])
+        trace = one.ask(QUESTION, mode="extractive", where=Where((name,)))
         assert {h["document"] for h in trace.hits} <= {name} and {c.document for c in trace.answer.citations} <= {name}
     with pytest.raises(UserError, match="No document"):
-        one.ask(QUESTION, documents=["none.pdf"])
+        one.ask(QUESTION, where=Where(("none.pdf",)))
 
 
 def test_a_follow_up_is_searched_with_what_it_leans_on(settings: Settings, searcher: Searcher) -> None:

@@ -20,6 +20,7 @@ from ingest.language import language
 from ingest.search import MAX_QUERY
 from ingest.settings import Settings
 from ingest.tokens import fold
+from ingest.where import Where
 from serve.chain import Assistant
 from serve.cite import MARKER
 from serve.engine import Engine
@@ -81,8 +82,8 @@ def answer_items(settings: Settings, file: Path, mode: Mode, adapter: str | None
 def predict(assistant: Assistant, made: Trial, item: Item, mode: Mode, adapter: str | None) -> dict[str, Any]:
     """Ask one row's question of its own passages."""
     id_of = {key(p): p.id for p in item.passages}
-    documents = [made.name_of[k] for k in id_of]
-    answer = assistant.ask(item.question, adapter=adapter, mode=mode, documents=documents).answer
+    where = Where(tuple(made.name_of[k] for k in id_of))
+    answer = assistant.ask(item.question, adapter=adapter, mode=mode, where=where).answer
     cited = dict.fromkeys(id_of[made.row_of[c.document]] for c in answer.citations)
     text = "" if answer.refused else MARKER.sub("", answer.answer)
     return {"id": item.id, "answer": text, "citations": list(cited), "refused": answer.refused, "mode": answer.mode}

@@ -23,6 +23,7 @@ from ingest.schema import Chunk, Document, Look
 from ingest.search import Searcher
 from ingest.settings import Settings
 from ingest.vectors import Vectors, open_chroma
+from ingest.where import Where
 from tests.bench.home import server
 from tests.conftest import free_ports
 
@@ -149,7 +150,7 @@ def measure(settings: Settings, made: Made, count: int) -> list[dict[str, Any]]:
                 others = made.random.sample(names, int(share * len(names)))
                 documents = () if share == 1 else list({document, *others})
                 start = time.perf_counter()
-                hits = searcher.search(CORPUS, text, 10, documents)
+                hits = searcher.search(CORPUS, text, 10, Where(tuple(documents)))
                 seconds.append(time.perf_counter() - start)
                 found.append(len(hits))
                 first.append(bool(hits) and hits[0].chunk.id == chunk.id)
