@@ -162,7 +162,7 @@ def test_a_bad_line_of_questions_is_named(settings: Settings) -> None:
     text = file.read_text()
     try:
         file.write_text(text + '{"id": "x"}\n')
-        with pytest.raises(UserError, match=r"questions\.jsonl, line 6"):
+        with pytest.raises(UserError, match=r"questions\.jsonl: line 6 has no question, answerable"):
             evaluate(settings, CORPUS, None, None, 0, SILENT)
     finally:
         file.write_text(text)

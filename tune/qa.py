@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from corpora import UserError, load_profile
 from ingest.language import language
@@ -24,8 +24,8 @@ from serve.chain import Assistant
 from serve.cite import MARKER
 from serve.engine import Engine
 from serve.schema import Mode
-from tune.beir import read_lines
 from tune.chance import chance
+from tune.lines import read_lines
 from tune.talk import Talk
 from tune.trial import NAME, Row, Trial, trial
 
@@ -131,17 +131,10 @@ def token_f1(said: str, gold: str) -> float:
 
 
 def read_items(file: Path) -> list[Item]:
-    """Raises `UserError` with the first mistakes of the file."""
-    items, wrong = list[Item](), list[str]()
-    for row in read_lines(file, "id", "question", "passages"):
-        try:
-            items.append(Item.model_validate(row))
-        except ValidationError as error:
-            first = error.errors()[0]
-            wrong.append(f"{row['id']}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
-    if wrong or not items:
-        said = "; ".join(wrong[:5]) or "no rows"
-        raise UserError(f"{file}: {said}.", "A row has id, question, answers, passages and answerable.")
+    """Raises `UserError` with the mistakes of the file."""
+    items = read_lines(file, Item)
+    if not items:
+        raise UserError(f"{file} has no rows.", "A row has id, question, answers, passages and answerable.")
     return items
 
 
