@@ -133,6 +133,11 @@ def test_labelled_pairs(lang: str, half: str, least: float) -> None:
         ("80平方米", [(80, "area", "")]),
         ("5 mW, 5 MW", [(0.005, "power", ""), (5e6, "power", "")]),
         ("500 mg", [(0.0005, "mass", "")]),
+        ("1:2.5", [(0.4, "ratio", "")]),
+        ("三比一", [(3, "ratio", "")]),
+        ("CP-80: 45 N·m", [(45, "torque", "")]),
+        ("sensors B1, B2: 10 kΩ", [(10_000, "resistance", "")]),
+        ("第5步：30分钟", [(5, "", ""), (1800, "time", "")]),
     ],
 )
 def test_quantities(text: str, expected: list[tuple[float, str, str]]) -> None:
