@@ -15,7 +15,7 @@ from ingest.keywords import Keywords
 from ingest.search import MAX_QUERY
 from ingest.settings import Settings
 from ingest.vectors import Vectors, open_chroma
-from tune.lines import read_lines, refuse, text_of
+from tune.lines import Words, read_lines, refuse, text_of
 from tune.ranking import FIGURES, score
 from tune.talk import Talk
 from tune.trial import NAME, Row, Trial, trial
@@ -33,7 +33,7 @@ class Text(BaseModel):
 
     id: str
     title: str | None = ""
-    text: str
+    text: Words
 
 
 def measure_search(settings: Settings, folder: Path, talk: Talk) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:

@@ -5,14 +5,21 @@ import json
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from corpora import UserError
 
 SHOWN = 50  # mistakes of a file that are told; the rest is counted
 
+def has_words(text: str) -> str:
+    if not any(map(str.isalnum, text)):
+        raise ValueError("it holds no words")
+    return text
+
+
+Words = Annotated[str, AfterValidator(has_words)]  # what cannot be indexed is told before anything is
 R = TypeVar("R", bound=BaseModel)
 
 
@@ -66,6 +73,6 @@ def text_of(file: Path) -> str:
 
 
 def _faults(error: ValidationError) -> list[str]:
-    found = [(one["type"] == "missing", ".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
+    found = [(one["type"] == "missing", ".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in error.errors()]
     missing = [f" has no {', '.join(place for absent, place, _ in found if absent)}"] if any(absent for absent, *_ in found) else []
     return missing + [f": {place}: {said[:1].lower()}{said[1:]}" for absent, place, said in found if not absent]

@@ -25,7 +25,7 @@ from serve.cite import MARKER
 from serve.engine import Engine
 from serve.schema import Mode
 from tune.chance import chance
-from tune.lines import read_lines
+from tune.lines import Words, read_lines
 from tune.talk import Talk
 from tune.trial import NAME, Row, Trial, trial
 
@@ -37,7 +37,7 @@ WORD = re.compile(r"[a-z0-9]+|[\u4e00-\u9fff]")
 class Passage(BaseModel):
     id: str
     title: str = ""
-    text: str
+    text: Words
 
 
 class Item(BaseModel):
@@ -47,7 +47,7 @@ class Item(BaseModel):
     question: str = Field(min_length=1, max_length=MAX_QUERY)
     answers: list[str] = []
     answer_groups: list[list[str]] = []
-    passages: list[Passage]
+    passages: list[Passage] = Field(min_length=1)
     answerable: bool
     type: str = ""
 

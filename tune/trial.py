@@ -49,10 +49,10 @@ class Trial:
 def trial(settings: Settings, rows: Sequence[Row], talk: Talk) -> Iterator[Trial]:
     """Index `rows` as `ingest add` and `ingest fit` would, with the models of `settings`; the home goes when the body ends.
 
-    Raises `UserError` where no row has a text that can be searched.
+    Raises `UserError` where there are no rows.
     """
-    if not any(row.text.strip() for row in rows):
-        raise UserError("The set has no texts, so nothing in it can be searched.", "Give its corpus or its passages texts and try again.")
+    if not rows:
+        raise UserError("The set has no texts, so nothing in it can be searched.", "Write one JSON object a line: id, text.")
     with tempfile.TemporaryDirectory(prefix="lectern-") as folder:
         home = Path(folder)
         (home / "corpora" / NAME).mkdir(parents=True)
