@@ -150,7 +150,7 @@ def _names(file: str, title: str) -> Iterator[Name]:
     called += [(identifier, ALIAS, False) for identifier in IDENTIFIER.findall(f"{title} {path.stem}")]
     seen = set()
     for name, how, divisible in called:
-        units = tuple(u for u in _units(STATE.sub("", fold(name))) if u not in (OPENS, CLOSES, BREAK))
+        units = tuple(u for u in word_units(STATE.sub("", fold(name))) if u not in (OPENS, CLOSES, BREAK))
         if CODE_NAME.fullmatch(name.strip()) and not KINDS & set(units):
             continue
         if units not in seen and (len(units) > 1 or (units and is_cjk(units[0]))):
@@ -161,11 +161,11 @@ def _names(file: str, title: str) -> Iterator[Name]:
 def _asked(question: str) -> tuple[Units, set[int]]:
     """The question's units, and at which of them a clause number stands."""
     text = STATE.sub("", CLAUSE.sub("|", without_clauses(question, "|")))
-    units = tuple(_units(text))[:LONGEST]
+    units = tuple(word_units(text))[:LONGEST]
     return units, {i for i, unit in enumerate(units) if unit == BREAK}
 
 
-def _units(text: str) -> Iterator[str]:
+def word_units(text: str) -> Iterator[str]:
     """Characters of Chinese, stemmed words and figures of all else, 《 and 》, and `|` where what follows is no part of it."""
     for found in UNIT.findall(fold(text).lower()):
         if found in (OPENS, CLOSES):

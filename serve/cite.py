@@ -9,7 +9,7 @@ from pathlib import Path
 from ingest.readers import SOURCE
 from ingest.schema import Hit
 from ingest.sentences import sentences, strip_span
-from ingest.tokens import chinese_number, fold, is_cjk, tokens
+from ingest.tokens import is_cjk, tokens
 from serve.check import Verdict, check
 from serve.schema import Author, Citation, Support
 
@@ -21,20 +21,6 @@ JOINER = "\u2060"  # invisible, and no part of a word
 STRUCK = re.compile(r"\s*~~(?:(?!~~).)+~~")  # a sentence that failed the check, where the profile has it shown
 # Numbers in brackets of whatever kind look like markers: [1], [^1], 【1†source】, ［1］, [1-3].
 ACTIVE = re.compile(r"[\[【［](?=\s*\^?\s*\d)|~(?=~)|!(?=\[)|\](?=[(:])|<(?=[a-zA-Z/!?])|\b(?:javascript|vbscript|data)(?=:\S)", re.I)
-COUNTED = "[个日天年月时分秒元米条项次份页名人倍]"
-UNIT = rf"%|°\s?[CF]?|‰|[$€£¥]|[a-zA-Zµμ·Ωℓ/²³]{{1,8}}\b|[万亿]*{COUNTED}|[万亿]+"
-# Digits of a code (CP-80, M10) are the code's; codes are compared whole.
-NUMBER = re.compile(rf"(?<![A-Za-z0-9_.])(?<![A-Za-z]-)(-?\d+(?:[.,]\d+)*)(\s?(?:{UNIT}))?")
-CHINESE = "[零一二两三四五六七八九十百千]+"
-CHINESE_NUMBER = re.compile(rf"{CHINESE}(?=[万亿]*{COUNTED}|[万亿])")
-PERCENT = re.compile(rf"百分之({CHINESE}|\d+(?:\.\d+)?)")
-CURRENCY = re.compile(r"([$€£¥])\s?(-?\d+(?:[.,]\d+)*)")
-SPELLED = re.compile(
-    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|sixty|ninety|hundred|half)\b", re.I
-)
-NO_UNIT = frozenset(
-    "a an and as at by can each for from if in is it may must of on or per shall than the to was were when with".split()
-)
 COMMA = re.compile(r"[，；：,;:](?!\d)")
 LONG, LETTERS = 160, 3  # characters of a quote in Chinese; English takes about three letters for one
 SURE = 0.6  # share of a sentence's words that a span must have to be attached where the model named none
@@ -59,19 +45,6 @@ def citation(marker: int, span: Span, support: Support, by: Author, path: str = 
     start, end = chunk.start + span.start, chunk.start + span.end
     return Citation(marker=marker, chunk_id=chunk.id, document=span.hit.document, version=chunk.version, page=chunk.page,
                     start=start, end=end, quote=span.text, support=support, by=by, path=path)  # fmt: skip
-
-
-def numbers(text: str) -> set[str]:
-    """Every number with its unit, in one shape: `45 N·m`, `45N·m` and `45 Nm` are one."""
-    found = set()
-    text = PERCENT.sub(lambda m: f"{m[1] if m[1][0].isdigit() else chinese_number(m[1])}%", fold(text))
-    text = CURRENCY.sub(r"\2 \1 ", text)  # a sign before its figure is its unit
-    text = CHINESE_NUMBER.sub(lambda m: str(chinese_number(m[0])), text).replace("−", "-").replace("–", "-")
-    for match in NUMBER.finditer(text):
-        figure = re.sub(r",(?=\d{3}\b)", "", match[1]).rstrip(".,")
-        unit = re.sub(r"[\s·.]", "", match[2] or "").lower()
-        found.add(figure + ("" if unit in NO_UNIT or len(unit) > 4 else unit))
-    return found | {w.lower() for w in SPELLED.findall(text)}
 
 
 def markers(sentence: str) -> tuple[str, list[int]]:

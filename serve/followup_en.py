@@ -16,8 +16,11 @@ VERB = re.compile(
 )
 PREPOSITION = re.compile(r"^(for|of|on|in|at|under|with|by|to|from|between|after|before|during)\s+", re.I)
 TO = "allowed|permitted|possible|necessary|required|forbidden|safe|true|mandatory|compulsory|legal|enough|better|ok|okay|take|takes"
+# It is raining, it's late: nothing that was talked about
+WEATHER = "raining|snowing|hailing|freezing|sunny|windy|foggy|getting|late|early|night|morning|noon|winter|summer|spring|autumn|urgent"
 PRONOUN = re.compile(
-    rf"\b(?:it(?! (?:{TO})\b)|they|them|these|those|this(?! \w+)|its|their|that(?= (?:mean|apply|happen|work|take|cost|be)|\W*$)|"
+    rf"\b(?:it(?! (?:{TO})\b)(?!(?:'s|’s| is| was)(?: already| still)? (?:{WEATHER})\b)"
+    rf"|they|them|these|those|this(?! \w+)|its|their|that(?= (?:mean|apply|happen|work|take|cost|be)|\W*$)|"
     r"the same|(?<!is )(?<!are )there(?! (?:is|are|was|were|be|a|an|any)\b))\b",
     re.I,
 )

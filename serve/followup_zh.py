@@ -17,6 +17,9 @@ PARTICLE = "的最至是由按要有怎如多几什能可应在会该，,、：�
 QUANTITY = re.compile(
     r"(?:不?超过|不满|不足|满|少于|多于)?[\d,.零〇一二两三四五六七八九十百千万]+(?:个)?(?:日|天|年|月|小时|分钟|万元|元|吨|公里|次|人|%|％)(?:以内|以上|以下|之内|内)?"
 )
+SAID = re.compile(r"(?:该|[上前]述|[这那].)$")  # the said contract, and not its contract
+OF_PAPER = re.compile(r"合同书?|协议书?|租约|办法|制度|规定|条例|手册|规则|细则|章程|文件")
+OF_IRON = re.compile(r"设备|机器|机组|装置|仪器|产品|机(?=[的型多有是能上里怎，？])")
 OWNED = re.compile(r"(?:它们?的?|其(?![他它中余实次])|这个的|该)(?=.)")
 JOINS = re.compile(r"(?:里面?|中|内)?[的，,]?\s*$")
 INSIDE = re.compile(r"^(?:里面?|中|内|上|规定)?[的，,]?")
@@ -151,6 +154,9 @@ def _stated(text: str) -> str:
 
 def _resolved(rest: str, found: re.Match[str], before: Asked, version: str, known: Known) -> Asked:
     """`rest` with the subject of the question before in its pronoun's place."""
+    if SAID.fullmatch(found[0]) and (meant := _said(rest[found.end() :], before, version, known)):
+        thing, length = meant
+        return Asked(f"{rest[: found.start()]}{thing}{rest[found.end() + length :]}")
     anchor, following = _split(before.text, known)
     subject = JOINS.sub("", anchor)
     if not subject:
@@ -159,5 +165,21 @@ def _resolved(rest: str, found: re.Match[str], before: Asked, version: str, know
         subject = next((said[:i] for i, c in enumerate(said) if i > 1 and c in PARTICLE), said)
     if not subject:
         return Asked(f"{ENDS.sub('', before.text)}，{rest}")
+    if SAID.fullmatch(found[0]) and (kind := OF_IRON.match(rest, found.end())):
+        return Asked(f"{rest[: found.start()]}{subject}{rest[kind.end() :]}")
     owned = "的" if found[0].endswith("的") or found[0] == "其" else ""
     return Asked(f"{rest[: found.start()]}{subject}{owned}{rest[found.end() :]}")
+
+
+def _said(after: str, before: Asked, version: str, known: Known) -> tuple[str, int] | None:
+    """What 该合同 or 该条 stands for, of which `after` begins with the noun, and the noun's length; None where that cannot be told."""
+    if paper := OF_PAPER.match(after):
+        if where := _where(before, version, known):
+            return where, paper.end()
+        return (f"{_stated(before.text)}，该", 0)
+    asks = ASKS.search(before.text)
+    stated = before.text[: asks.start()] if asks else before.text
+    for size in range(min(4, len(after)), 0, -1):
+        if after[:size] in stated and (size > 1 or after[1:2] in PARTICLE) and not set(after[:size]) & set(PARTICLE):  # 第三十九条
+            return stated[: stated.rindex(after[:size]) + size], size
+    return None

@@ -5,9 +5,9 @@ import logging
 import re
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from uuid import uuid4
 
@@ -51,6 +51,8 @@ class Gateway:
         self.vllm = httpx.AsyncClient(timeout=httpx.Timeout(None, connect=5), trust_env=False)
         self._threads = ThreadPoolExecutor(ASKED_AT_ONCE, "ask")
         self._forgotten: dict[tuple[str, str], float] = {}  # conversations → when they were deleted
+        self._answering: dict[tuple[str, str], list[str]] = {}  # conversations → the assistants that are answering in them now
+        self._answering_lock = threading.Lock()
         self._asked = 0
         self._searcher: Searcher | None = None
         self._attached: Attached | None = None
@@ -143,6 +145,23 @@ class Gateway:
         self._forgotten = {one: at for one, at in self._forgotten.items() if at > now - REMEMBERED} | {(key, conversation): now}
         return self.journal.delete_conversation(conversation, key)
 
+    @contextmanager
+    def _turn_of(self, key: str, conversation: str, corpus: str) -> Iterator[Trace | None]:
+        """The conversation's last turn, while `corpus` answers in it. Raises `UserError` where it is with another assistant."""
+        with self._answering_lock:
+            last, now = self.journal.last_turn(conversation, key), self._answering.get((key, conversation))
+            partner = last.corpus if last else now[0] if now else corpus
+            if partner != corpus:
+                raise UserError(f"This conversation is with {partner}.", f"Send no `conversation` to begin one with {corpus}.")
+            self._answering.setdefault((key, conversation), []).append(corpus)
+        try:
+            yield last
+        finally:
+            with self._answering_lock:
+                self._answering[key, conversation].pop()
+                if not self._answering[key, conversation]:
+                    del self._answering[key, conversation]
+
     async def ask(self, asked: "ChatRequest", key: str) -> AsyncGenerator[Told, None]:
         """Checked pieces of the answer as they come, then its trace, which is on record by then.
 
@@ -179,12 +198,10 @@ class Gateway:
         begun = time.monotonic()
         try:
             assistant, conversation = self.assistant(asked.model), asked.conversation or uuid4().hex
-            last = self.journal.last_turn(conversation, key)
-            if last and last.corpus != asked.model:
-                raise UserError(f"This conversation is with {last.corpus}.", f"Send no `conversation` to begin one with {asked.model}.")
             longest = assistant.profile.serve.max_tokens  # more would leave the passages no room in the prompt
             length = min(asked.max_completion_tokens or asked.max_tokens or longest, longest)
             with ExitStack() as stack:
+                last = stack.enter_context(self._turn_of(key, conversation, asked.model))
                 files = stack.enter_context(self.attached.searcher(key, conversation, self.searcher.embedder))
                 said = assistant.stream(asked.question, with_document(asked.history, last), max_tokens=length, form=asked.form,
                                         stop=asked.stops, where=asked.where.meant, attached=files)  # fmt: skip

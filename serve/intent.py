@@ -19,7 +19,7 @@ Unit = Literal["line", "row", "clause", "document", "fault"]
 class Intent:
     kind: Kind
     lang: Literal["en", "zh"]
-    what: str  # what is looked for; it may name a document too
+    what: str  # what is looked for; it may name a document too. Empty: everything in `where`
     where: str = ""  # the document that it is looked for in, where that is said apart
     unit: Unit = "line"  # what is counted
     literal: bool = False  # it asks for what says those words, not for what is about them
@@ -34,6 +34,8 @@ UNITS: tuple[tuple[Unit, str], ...] = (
     ("line", r"lines?|places?|passages?|sentences?|paragraphs?|chunks?|times|处|个?地方|段落?|句|次|章节|内容|规定"),
 )
 UNIT = "|".join(pattern for _, pattern in UNITS)
+COUNTED = "|".join(pattern for unit, pattern in UNITS if unit in ("clause", "row", "fault"))  # a document has so many of them
+ROWS = re.compile(r"(?:rows|records|entries)\b|条?记录$|行$", re.I)
 SAYS = r"(?:mention|contain|include|name|speak of|refer to|talk about|deal with|concern)(?:s|ing)?"
 SAYS_ZH = r"(?:提到|提及|涉及|包含|包括|写到|写有|出现|含有|说到)(?:了|过)?"
 LITERAL = re.compile(r"\b(?:mention|contain|include)(?:s|ing)?\b|提到|提及|包含|包括|写到|写有|出现|含有|说到", re.I)
@@ -42,6 +44,9 @@ EN: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("list", re.compile(r"(?:please )?(?:list|name|find|show(?: me)?|give me) (?:all|every|each)(?: of)?(?: the)? (?P<what>.+)", re.I)),
     ("list", re.compile(rf"(?P<where>.*?)\bwhich (?P<unit>{UNIT}) {SAYS} (?P<what>.+)", re.I)),
     ("count", re.compile(rf"how many (?P<unit>{UNIT})(?: (?P<where>(?:of|in) .+?))? (?:(?:that|which) )?{SAYS} (?P<what>.+)", re.I)),
+    ("count", re.compile(rf"how many (?P<unit>{COUNTED}) (?:are (?:there )?)?(?P<where>(?:of|in) .+?)(?: are there)?"
+                         r"(?P<what>(?: (?:for|about|on|with|from) .+)?)", re.I)),
+    ("count", re.compile(rf"how many (?P<unit>{COUNTED}) (?:does|do|has|have) (?P<where>the .+?) (?:have|contain|list)(?P<what>)", re.I)),
     ("count", re.compile(rf"count (?:all |every )?(?:the )?(?P<unit>{UNIT}) (?:that|which|where|with) (?:{SAYS} )?(?P<what>.+)", re.I)),
     ("compare", re.compile(r"(?:please )?compare (?P<what>.+)", re.I)),
     ("summary", re.compile(r"(?:please )?(?:summari[sz]e|sum up|give (?:me )?an? (?:summary|overview|outline) of) (?P<what>.+)", re.I)),
@@ -52,6 +57,7 @@ ZH: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("list", re.compile(rf"{POLITE}(?:列出|列举|罗列|列一下|找出){WHERE}(?:所有|全部|一切|每一?[条个项处])的?(?P<what>.+)")),
     ("list", re.compile(rf"{WHERE}都?有?哪些(?P<unit>{UNIT})[里中]?都?{SAYS_ZH}(?P<what>.+)")),
     ("count", re.compile(rf"{WHERE}(?:一共|总共|共)?有?(?:多少|几)(?P<unit>{UNIT})[里中]?{SAYS_ZH}(?P<what>.+)")),
+    ("count", re.compile(rf"(?P<where>[^，,：:；;、]{{2,30}}?)(?:里面?|中|内)?(?:[一总]?共)?有?(?:多少|几)(?P<unit>{COUNTED})(?P<what>)")),
     ("compare", re.compile(rf"{POLITE}(?:比较|对比)(?:一下)?(?P<what>.+)")),
     ("summary", re.compile(rf"{POLITE}(?:总结|概括|概述|归纳)(?:一下)?(?P<what>.+)")),
 )
@@ -89,6 +95,8 @@ def intent(question: str, names: Callable[[str], bool]) -> Intent | None:
                 return None
             if where and not names(where):
                 return None  # 一年有几次提到…: what stands before is no document, so it says something that is not understood
+            if not (where or what):
+                return None
             if kind == "compare":
                 things = _things(what, names)
                 return Intent(kind, lang, _aspect(what, things), things=things) if things else None
@@ -115,7 +123,7 @@ def _unit(said: str, what: str) -> Unit:
     for unit, pattern in UNITS:
         if said and re.fullmatch(pattern, said, re.I):
             return unit
-    return "fault" if FAULTS.match(what) else "line"
+    return "fault" if FAULTS.match(what) else "row" if ROWS.match(what) else "line"
 
 
 def _things(what: str, names: Callable[[str], bool]) -> tuple[str, ...]:

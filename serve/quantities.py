@@ -63,7 +63,10 @@ PARTS = re.compile(
     rf"|(?<![\d.])(\d(?:\.\d)?|[{HAN}])(?:成(?![本立为员])|折)|([{HAN}])([{HAN}])折"
 )
 HALF = re.compile(r"(?<![\d/])1/2(?![\d/])|一半|[各对]半(?![年月天日小夜径])|半数|半价")
-RATIO = re.compile(rf"(?<!\d)(\d+|[{HAN}])\s*(?:比|[:：])\s*(\d+|[{HAN}])(?!\d)")
+# 1:50 and 三比一, but not SC-40: 640 kg, step 2: 5 min, 第5步：30分钟
+RATIO = re.compile(
+    rf"(?<![\dA-Za-z.])(?<![A-Za-z]-)(\d+(?:\.\d+)?|[{HAN}])(?:\s*比\s*|[:：]|\s[:：]\s)(\d+(?:\.\d+)?|[{HAN}])(?!\d|\.\d|\s?{UNIT})", re.I
+)
 MONEY = re.compile(r"([$€£¥])\s?(\d+(?:,\d{3})*(?:\.\d+)?)(\s?(?:万|million\b|thousand\b|k\b))?", re.I)
 TIMES = {"万": 1e4, "亿": 1e8, "hundred": 1e2, "thousand": 1e3, "k": 1e3, "million": 1e6, "billion": 1e9}
 _TIMES = r"([万亿]|(?:hundred|thousand|million|billion)\b)"

@@ -45,6 +45,13 @@ EN = [
     ("agent", re.compile(rf"\bit is (?:up to )?{_NAME} (?:who |that |to )(?:ha(?:s|ve) to |must |shall )?(\w+)", re.I)),
 ]  # fmt: skip
 
+WHO_EN = re.compile(  # Who must, which party is responsible for
+    r"^(?:who|which (?:party|side|department|person|role|of the \w+))\s+(?:(?:shall|must|may|can|will|should|has to|needs? to"
+    r"|is (?:obliged|allowed|required|entitled|responsible|expected) (?:to|for)|is in charge of)\s+)?(?!is\b|are\b|was\b|has\b)(?=\w)",
+    re.I,
+)
+WHO_ZH = re.compile(r"谁|哪一?方|哪个(?:部门|单位|人)|什么人")
+
 
 class Role(NamedTuple):
     """Somebody, as agent, receiver, or who is asked for leave, and the verb."""
@@ -85,6 +92,19 @@ def wrong_role(said: Reading, has: Reading) -> str:
         if same and right < max(score for score, _ in same) - 1:
             return f"another does it: {role.who}"
     return ""
+
+
+def answered(question: str, value: str) -> str:
+    """What `value` says in answer to `question`: it does what the doer is asked for of. Empty where no doer is asked for."""
+    asked = question.strip().rstrip("?？ ")
+    said = WHO_EN.sub(lambda m: f"{value} shall ", asked, count=1) if WHO_EN.match(asked) else WHO_ZH.sub(lambda m: value, asked, count=1)
+    return said if said != asked else ""
+
+
+def another_does(said: str, value: str, span: str) -> bool:
+    """Does the span, which names `value` as somebody too, give to another what `said` has it do?"""
+    has = reading(span)
+    return any(_one(role.who, value.lower()) for role in roles(has)) and bool(wrong_role(reading(said), has))
 
 
 def _nearness(said: Reading, role: Role, has: Reading, other: Role) -> int:

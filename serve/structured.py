@@ -1,12 +1,13 @@
 """The citation check for answers in a form: each value of the JSON stands in a passage that was shown, or the answer does not leave.
 
 What a value states it often states together with its name or the question: "35 Nm" is no claim. Such a value must stand in a passage
-word for word, and that passage must support it under its name or in answer to the question.
+word for word, and that passage must support it under its name or in answer to the question. A figure whose unit stands in its name or
+beside it, `{"max_kpa": 400}` and `{"max": 400, "unit": "kPa"}`, is read with that unit.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +15,17 @@ from corpora import UserError
 from ingest.schema import Hit
 from ingest.tokens import fold, tokens
 from serve.check import check
-from serve.cite import Span, citation, cited, spans
+from serve.cite import SURE, Span, citation, cited, spans
 from serve.evidence import strays
+from serve.fields import leaves, measured
 from serve.form import Form
 from serve.prompt import REFUSAL
+from serve.roles import another_does, answered
 from serve.schema import Citation
 from serve.sentences import complete_sentences
 from serve.wording import content
 
 PHRASE = 8  # tokens; a longer value is a statement and stands by itself or not at all
-NAME = 3  # tokens; a longer name that the model made up is a statement too, and so is one with a figure or a code
 
 
 class NoModel(UserError):
@@ -72,14 +74,14 @@ def _json(text: str, form: Form, question: str, shown: Sequence[Hit], weigh: Cal
         raise Unsupported("malformed") from None
     citations: list[Citation] = []
     judged = False
-    for path, name, value in values:
+    for path, name, value, unit in values:
         if isinstance(value, bool):
             judged = True
         if value is None or isinstance(value, bool) or not value.strip():
             continue
         if value.strip().rstrip(".。") in {refusal.rstrip(".。") for refusal in REFUSAL.values()}:
             raise Unsupported("model")
-        found = supports(value, name, question, shown, weigh)
+        found = supports(value, name, unit, question, shown, weigh)
         if not found:
             raise Unsupported("value")
         citations += [citation(len(citations) + n, span, "supported", "attached", path) for n, span in enumerate(found, 1)]
@@ -88,50 +90,53 @@ def _json(text: str, form: Form, question: str, shown: Sequence[Hit], weigh: Cal
     return Filled(text, citations, "judged" if judged else "")
 
 
-def leaves(data: Any, names: set[str], path: str = "", name: str = "") -> Iterator[tuple[str, str, str | bool | None]]:
-    """JSON pointer (RFC 6901), name and value of every leaf; a name that says something and is none of `names` is one too."""
-    if isinstance(data, dict):
-        for key, inner in data.items():
-            at = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"
-            if key not in names and (len(tokens(key)) > NAME or any(c.isdigit() for c in key)):
-                yield at, "", key
-            yield from leaves(inner, names, at, key)
-    elif isinstance(data, list):
-        for index, inner in enumerate(data):
-            yield from leaves(inner, names, f"{path}/{index}", name)
-    else:
-        yield path, name, data
-
-
-def supports(value: str, name: str, question: str, shown: Sequence[Hit], weigh: Callable[[str], float]) -> list[Span]:
+def supports(value: str, name: str, unit: str, question: str, shown: Sequence[Hit], weigh: Callable[[str], float]) -> list[Span]:
     """The places that `value` stands on, one for each of its sentences; none where one of them does not stand."""
     found: list[Span] = []
     for sentence in complete_sentences(iter([value])):
-        said, stands = cited(sentence, shown, weigh)
+        said, stands = cited(measured(sentence, unit), shown, weigh)
         known = {word for span, *_ in stands for word in content(f"{span.hit.chunk.context}\n{span.text}")}
         if not stands or isinstance(value, Figure) or not known.issuperset(content(said)):  # no room for a word of its own in a field
             found = []
             break
         found += [span for span, *_ in stands if span not in found]
-    if not found and len(set(tokens(value))) <= PHRASE:
-        found = _phrase(value, name, question, shown)
+    if len(set(tokens(value))) <= PHRASE:
+        found = found or _phrase(value, name, unit, question, shown)
+        if found and (deed := answered(question, value)):
+            found = _done(value, deed, shown, found)
     return [] if strays(question, value, " ".join(span.text for span in found)) else found
 
 
-def _phrase(value: str, name: str, question: str, shown: Sequence[Hit]) -> list[Span]:
+def _phrase(value: str, name: str, unit: str, question: str, shown: Sequence[Hit]) -> list[Span]:
     """The place that has a short value word for word and supports it under its name, or in answer to the question."""
     wording = {value, f"{int(value):,}"} if isinstance(value, Figure) and value.isdecimal() else {value}
-    verbatim = re.compile("|".join(_bounded(text) for text in wording))
     label = re.sub(r"(?<=[a-z])(?=[A-Z])|[_-]+", " ", name)
-    for statement in (f"{label} {value}", f"{question.rstrip('?？ ')} {value}"):
+    meant = measured(value, unit)
+    for statement in (f"{label} {meant}", f"{question.rstrip('?？ ')} {meant}"):
         for hit in shown:
-            have = [span for span in spans(hit) if verbatim.search(_plain(span.text))]
+            have = _holding(wording, hit)
             for span in have:
                 if any(other != span and span.start <= other.start and other.end <= span.end for other in have):
                     continue  # two sentences where one has it say less of what it is
                 if check(statement, span.text, hit.chunk.context).support == "supported":
                     return [span]
     return []
+
+
+def _done(value: str, deed: str, shown: Sequence[Hit], found: list[Span]) -> list[Span]:
+    """The place that has `value` do what was asked for, else `found`; none where one gives it to another."""
+    have = [span for hit in shown for span in _holding({value}, hit)]
+    verdicts = [check(deed, span.text, span.hit.chunk.context) for span in have]
+    best, at = max(((v.share, -n) for n, v in enumerate(verdicts) if v.support == "supported"), default=(0.0, 0))
+    if best >= SURE:
+        return [have[-at]]
+    return [] if any(another_does(deed, value, span.text) for span in have) else found
+
+
+def _holding(wording: set[str], hit: Hit) -> list[Span]:
+    """The places of a hit that have one of the wordings, word for word."""
+    verbatim = re.compile("|".join(map(_bounded, wording)))
+    return [span for span in spans(hit) if verbatim.search(_plain(span.text))]
 
 
 def _bounded(text: str) -> str:

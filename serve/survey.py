@@ -5,13 +5,14 @@ what matches is said in figures, so that nobody takes fifty lines for all of the
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ingest.chunkers.context import CONTEXT
 from ingest.manifest import Manifest
-from ingest.named import KINDS
+from ingest.named import KINDS, word_units
 from ingest.readers import SOURCE
 from ingest.schema import Chunk, Hit
 from ingest.search import Searcher
@@ -23,6 +24,11 @@ from serve.instructions import blanked
 from serve.intent import Intent, Unit, intent, terms
 from serve.passage import columns
 
+INTO = re.compile(r"(?:^|\b(?:in|of|from)\s+)(?:the|our|this|that|its)\s+|\b(?:in|of|from)\s+", re.I)
+INTO_ZH = re.compile(r"里|中|内|的|一?共|总共|有|$")  # what stands before may be a document
+SHEETS = frozenset("表册单簿")  # what people leave out of a name
+FEWEST, FEWEST_ZH = 2, 3  # words or characters of a name's end that stand for it
+MOST_CALLED = 3  # documents; what more of them are called is a kind
 MOST = 50  # lines that are quoted; the rest is counted
 READ = 20_000  # chunks that are read for one question: some seconds
 FAULT = re.compile(r"\bfault|code|alarm|代码|故障|报警", re.I)  # in the header of a table of faults
@@ -63,7 +69,7 @@ def survey(question: str, searcher: Searcher, corpus: str) -> Survey | None:
     """
     if searcher.manifest.corpus_id(corpus) is None:
         return None
-    meant = intent(question, lambda text: bool(searcher.named(corpus, text)))
+    meant = intent(question, lambda text: bool(_named(text, searcher, corpus)))
     if meant is None:
         return None
     if meant.kind == "compare":
@@ -73,19 +79,43 @@ def survey(question: str, searcher: Searcher, corpus: str) -> Survey | None:
     if meant.kind == "summary":
         return _summary(meant, documents) if len(documents) == 1 and _is_whole(meant.what, documents[0]) else None
     wanted = _wanted(meant.what, documents if named else [])
-    if not wanted and not (named and meant.unit == "fault"):
+    if not wanted and not (named and meant.unit in ("fault", "clause", "row")):
         return None
     if meant.unit == "clause" and not any(_clause(chunk) for d in documents for chunk in d.chunks):
-        return None  # where there are no clauses, none of them having it says nothing
+        if not named or meant.lang == "en":
+            return None  # where there are no clauses, none of them having it says nothing
+        meant = replace(meant, unit="row")  # 有多少条, asked of a table
     units = list(_units(documents, wanted, meant))
-    if not units and meant.kind == "list":
+    if not units and (meant.kind == "list" or not meant.literal):
         return None  # other words may say it; the best passages are looked at for them
-    return Survey(meant.lang, "surveyed", _figures(meant, documents, wanted, len(units)), [("", units[:MOST])])
+    return Survey(meant.lang, "surveyed", _figures(meant, documents, wanted, len(units), bool(named)), [("", units[:MOST])])
 
 
 def _named(text: str, searcher: Searcher, corpus: str) -> set[str]:
     """The documents that `text` names. A machine's code alone is none: it is looked for everywhere."""
-    return searcher.named(corpus, text) if not codes(text) or KINDS & set(tokens(text)) else set()
+    named = searcher.named(corpus, text) if not codes(text) or KINDS & set(tokens(text)) else set()
+    return named or _called(text, searcher.manifest.documents(corpus))
+
+
+def _called(text: str, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The documents that `text` looks into by the end of their name: in the parts list, 故障记录里 for 设备故障记录表."""
+    places = [list(word_units(text[m.end() :])) for m in INTO.finditer(text)]
+    places += [list(word_units(text[: m.start()])) for m in INTO_ZH.finditer(text)]
+    found = set()
+    for row in rows:
+        for name in (row["title"], Path(row["document"]).stem):
+            own = list(word_units(name))
+            ends = [own, own[:-1]] if own and own[-1] in SHEETS else [own]
+            if any(_ends_so(end, place) for end in ends for place in places):
+                found.add(row["version"])
+    return found if len(found) <= MOST_CALLED else set()
+
+
+def _ends_so(name: Sequence[str], said: Sequence[str]) -> bool:
+    """Do the first words of `said`, or in Chinese all of its characters, end `name`?"""
+    if said and is_cjk(said[0]):
+        return len(said) >= FEWEST_ZH and name[-len(said) :] == said
+    return any(name[-size:] == said[:size] for size in range(FEWEST, len(said) + 1))
 
 
 def _read(manifest: Manifest, corpus: str, versions: set[str]) -> Iterator[Read]:
@@ -152,7 +182,7 @@ def _matching(documents: Sequence[Read], wanted: Sequence[str], unit: Unit, lite
             hit = Hit(0, 1.0, chunk, document.document)
             for line in _lines(hit):
                 own = _seen(line.text if literal else f"{about}\n{line.text}")
-                said = (all if literal else any)(test(own) for test in tests) or (unit == "fault" and machines)
+                said = (all if literal or not tests else any)(test(own) for test in tests) or (unit == "fault" and machines)
                 if said and _has(f"{chunk.context}\n{line.text}", tests):
                     yield hit, line
 
@@ -187,24 +217,27 @@ def _lines(hit: Hit) -> list[Span]:
     return [Span(hit, a, b) for a, b in sentences(text) if " | " not in text[a:b] and not set(tokens(text[a:b])) <= context]
 
 
-def _figures(meant: Intent, documents: Sequence[Read], wanted: Sequence[str], count: int) -> str:
-    """How much was read and how much of it matches."""
+def _figures(meant: Intent, documents: Sequence[Read], wanted: Sequence[str], count: int, named: bool) -> str:
+    """How much was read, of which documents where some are named, and how much of it matches."""
     unit, more = UNITS[meant.lang][meant.unit], max(count - MOST, 0)
     if meant.lang == "zh":
         has = "和".join(f"“{word}”" for word in wanted)
         matches = f"有{has}" if meant.literal else f"与{has}有关" if wanted else ""
-        return f"{_share(meant, documents)}；{count}{unit}{matches}{f'，其中{more}{unit}没有列出' if more else ''}。"
+        return f"{_share(meant, documents, named)}；{count}{unit}{matches}{f'，其中{more}{unit}没有列出' if more else ''}。"
     has = " and ".join(f"“{word}”" for word in wanted)
     verb = ("has" if count == 1 else "have") if meant.literal else "matches" if count == 1 else "match"
     matches = f" {verb} {has}" if wanted else ""
-    return f"{_share(meant, documents)}; {_plural(count, unit)}{matches}{f', {more:,} of them not shown' if more else ''}."
+    return f"{_share(meant, documents, named)}; {_plural(count, unit)}{matches}{f', {more:,} of them not shown' if more else ''}."
 
 
-def _share(meant: Intent, documents: Sequence[Read]) -> str:
+def _share(meant: Intent, documents: Sequence[Read], named: bool = False) -> str:
     read, total = sum(len(d.chunks) for d in documents), sum(d.total for d in documents)
+    names = [d.document for d in documents] if named else []
     if meant.lang == "zh":
-        return f"{len(documents)}份文件共{total}段，读了{read}段"
-    return f"Read {read:,} of {_plural(total, 'chunk')} of {_plural(len(documents), 'document')}"
+        called = f"（{'、'.join(names)}）" if names else ""
+        return f"{len(documents)}份文件{called}共{total}段，读了{read}段"
+    called = f" ({', '.join(names)})" if names else ""
+    return f"Read {read:,} of {_plural(total, 'chunk')} of {_plural(len(documents), 'document')}{called}"
 
 
 def _plural(count: int, noun: str) -> str:

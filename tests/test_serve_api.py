@@ -93,7 +93,10 @@ def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             break
         except httpx.HTTPError:
             time.sleep(0.2)
+    other = home / "corpora" / "other" / "documents"
+    (other / "p-31.md").write_text(MANUAL.replace("P-30", "P-31"))
     assert [r.status for r in Index("pumps", settings).add([documents])] == ["added", "added"]
+    assert [r.status for r in Index("other", settings).add([other])] == ["added"]
     yield settings
     chroma.terminate()
     chroma.wait(20)
@@ -423,6 +426,30 @@ def test_a_conversation_stays_with_its_assistant(client: Any) -> None:
     mine = say(client, QUESTION).json()["conversation"]
     refused = say(client, QUESTION, conversation=mine, model="other")
     assert refused.status_code == 400 and "is with pumps" in message(refused)
+
+
+def test_of_two_assistants_asked_at_once_in_a_new_conversation_one_is_refused(nobody: TestClient, journal: Journal, key: str) -> None:
+    gateway, owner = nobody.app.state.gateway, journal.check_key(key)  # type: ignore[attr-defined]
+    assert owner
+
+    async def ask_one(model: str, talk: str) -> Exception | None:
+        asked = ChatRequest(model=model, messages=[Message(role="user", content=QUESTION)], conversation=talk)
+        try:
+            async for _ in gateway.ask(asked, owner):
+                pass
+        except UserError as error:
+            return error
+        return None
+
+    async def ask_all(talk: str) -> list[Exception | None]:
+        return await asyncio.gather(*(ask_one(model, talk) for model in ("pumps", "other", "pumps")))
+
+    for number in range(5):
+        talk = f"{number}" * 32
+        first, second, third = asyncio.run(ask_all(talk))
+        assert (first is None) == (third is None) != (second is None), "one assistant's questions are answered, and no other's"
+        assert len({t.corpus for t in journal.turns(talk, owner)}) == 1
+        gateway.forget(owner, talk)
 
 
 def test_a_follow_up_leans_on_the_document_that_was_cited(client: Any, journal: Journal) -> None:

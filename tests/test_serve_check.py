@@ -146,6 +146,11 @@ def test_labelled_pairs(lang: str, half: str, least: float) -> None:
         ("never may fewer than 4 be there", [(4, "", "at least")]),
         ("after 8 years at the latest", [(96, "month", "at most")]),
         ("2 kgf·m", [(19.6133, "torque", "")]),
+        ("1:2.5", [(0.4, "ratio", "")]),
+        ("三比一", [(3, "ratio", "")]),
+        ("CP-80: 45 N·m", [(45, "torque", "")]),
+        ("sensors B1, B2: 10 kΩ", [(10_000, "resistance", "")]),
+        ("第5步：30分钟", [(5, "rank", ""), (1800, "time", "")]),
     ],
 )
 def test_quantities(text: str, expected: list[tuple[float, str, str]]) -> None:

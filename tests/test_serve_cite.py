@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingest.schema import Chunk, Hit
 from serve.check import check
-from serve.cite import MARKER, STRUCK, best_span, cited, inert, markers, numbers, spans, struck
+from serve.cite import MARKER, STRUCK, best_span, cited, inert, markers, spans, struck
 from serve.prompt import disarm
 from serve.sentences import complete_sentences
 
@@ -91,12 +91,6 @@ def test_what_a_sentence_adds_is_not_supported() -> None:
 )
 def test_an_opposite_another_amount_or_another_party_is_not_supported(sentence: str, span: str) -> None:
     assert check(sentence, span).support != "supported" and check(span, span).support == "supported"
-
-
-def test_numbers_have_one_shape() -> None:
-    assert numbers("45 N·m") == numbers("45N·m") == numbers("４５ Nm") == {"45nm"}
-    assert numbers("1,200 h") == numbers("1200 h")
-    assert numbers("from 3 to 5 bar") == {"3", "5bar"}
 
 
 @given(st.sampled_from(["45 N·m", "1,200 h", "−15 °C", "3个月", "0.5 %", "7 bar"]), st.sampled_from("123456789"))

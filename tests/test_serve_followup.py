@@ -102,6 +102,33 @@ def test_a_clause_asked_for_by_number_is_one_of_the_document_that_was_cited() ->
     assert alone("四单差异多少可以付款？", "第四十条呢？") == "第四十条怎么规定？"
 
 
+@pytest.mark.parametrize(
+    ("turns", "version", "rewritten"),
+    [
+        (("铸件采购合同里机身的单价是多少？", "该合同怎么终止？"), "", "铸件采购合同怎么终止？"),
+        (("机身的单价是多少？", "该合同怎么终止？"), "buy", "《铸件采购合同》怎么终止？"),
+        (("机身的单价是多少？", "该合同怎么终止？"), "", "机身的单价，该合同怎么终止？"),
+        (("请假由谁批准？", "这份合同什么时候到期？"), "rent", "《厂房租赁合同》什么时候到期？"),
+        (("合同管理办法第三十九条怎么规定的？", "该条有哪些例外？"), "rules", "合同管理办法第三十九条有哪些例外？"),
+        (("乙方的违约责任是什么？", "该责任怎么免除？"), "buy", "乙方的违约责任怎么免除？"),
+        (("合同专用章一共有几枚？", "该章由谁保管？"), "rules", "合同专用章由谁保管？"),
+        (("SC-40 的油量是多少？", "该设备的扭矩是多少？"), "", "SC-40 的扭矩是多少？"),
+        (("空压机的油量是多少？", "上述设备多重？"), "", "空压机多重？"),
+    ],
+)
+def test_the_said_contract_and_the_said_machine_are_those_that_were_talked_about(
+    turns: tuple[str, ...], version: str, rewritten: str
+) -> None:
+    assert alone(*turns, version=version) == rewritten
+
+
+def test_what_it_is_outside_is_no_subject_of_the_talk() -> None:
+    asked = "What is the oil charge of the SC-40?"
+    for question in ("It is raining. Which fuse is in the pump?", "It's already late. Where is the main switch of the pump?"):
+        assert alone(asked, question, speaks=False) == alone(asked, question) == question
+    assert alone(asked, "It leaks. What should be done?") == "the oil charge of the SC-40 leaks. What should be done?"
+
+
 def test_earlier_questions_are_read_up_to_their_share_of_the_budget() -> None:
     long = "What is the oil charge of the SC-40" + " and of others" * 80 + "?"
     assert len(long) > ROOM

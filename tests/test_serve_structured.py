@@ -15,9 +15,10 @@ from ingest.schema import Chunk, Hit
 from ingest.settings import Settings
 from serve.api import create_app
 from serve.completion import read_chat
+from serve.fields import leaves, named_unit
 from serve.form import Form
 from serve.journal import Journal
-from serve.structured import Unsupported, check_form, leaves
+from serve.structured import Unsupported, check_form
 from tests.conftest import cache_lock, copy, small_index
 from tests.echo import echo
 
@@ -117,9 +118,58 @@ def test_no_figure_leaves_that_no_passage_has(data: Any) -> None:
         found = check(data)
     except Unsupported:
         return
-    said = " ".join(str(value) for _, _, value in leaves(data, set()))
+    said = " ".join(str(leaf.value) for leaf in leaves(data, set()))
     assert not any(word in said for word in ("40", "moon", "CP-80"))
     assert found
+
+
+# what a name says of its value
+
+ROOF = ("The landlord shall repair the roof at its own expense; the tenant shall report damage within 8 days. The relief valve opens at "
+        "400 psi. The press is tested at 6 bar. Tighten the bolts to 40 Nm.")  # fmt: skip
+ROOF_ZH = "出租人应当在每年三月维修屋面，承租人应当在八日内通知出租人。租金由承租人支付，税费由出租人承担。押金为人民币35万元。"
+
+
+@pytest.mark.parametrize(
+    ("question", "right", "wrong"),
+    [
+        ("At what pressure does the relief valve open?", {"max_psi": 400}, {"max_kpa": 400}),
+        ("At what pressure does the relief valve open?", {"pressure": {"value": 400, "unit": "psi"}}, {"value": 400, "unit": "bar"}),
+        ("Within what time must damage be reported?", {"days": 8}, {"hours": 8}),
+        ("Within what time must damage be reported?", {"noticeDays": "8"}, {"noticeHours": "8"}),
+        ("How tight are the bolts?", {"max": 40, "unit": "Nm"}, {"unit": "bar", "max": 40}),
+        ("押金是多少？", {"押金（万元）": 35}, {"押金（元）": 35}),
+        ("承租人应当在几日内通知？", {"天数": "八"}, {"小时数": "八"}),
+        ("Who shall repair the roof?", {"who": "the landlord"}, {"who": "the tenant"}),
+        ("Which party is responsible for repairing the roof?", {"party": "landlord"}, {"party": "tenant"}),
+        ("由谁维修屋面？", {"who": "出租人"}, {"who": "承租人"}),
+        ("租金由谁支付？", {"who": "承租人"}, {"who": "出租人"}),
+    ],
+)
+def test_a_value_is_read_with_its_unit_and_as_the_doer_that_was_asked_for(
+    question: str, right: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    shown = [hit(ROOF, "Lease and manual"), hit(ROOF_ZH, "租赁合同", 1)]
+
+    def filled(data: dict[str, Any]) -> list[Any]:
+        form = Form(schema_={"properties": {key: {} for key in [*data, "value", "unit"]}})
+        return check_form(json.dumps(data, ensure_ascii=False), form, question, shown, lambda token: 1.0).citations
+
+    assert filled(right)
+    with pytest.raises(Unsupported, match="value"):
+        filled(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("pressure_kPa", "kPa"), ("maxKPa", "KPa"), ("kpa_max", "kpa"), ("working_days", "working days"), ("hours_per_week", "hours"),
+        ("期限（天）", "天"), ("金额_万元", "万元"), ("year", ""), ("pressure_min", ""), ("db_port", ""),
+        ("class_a", ""), ("单元", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_the_unit_in_a_name(name: str, unit: str) -> None:
+    assert named_unit(name) == unit
 
 
 # choices

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from ingest.index import Index
 from ingest.search import Searcher
 from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
 from serve.intent import intent
 from serve.schema import Trace
 from serve.survey import FAULT, MOST, survey
+from tests.conftest import models
 from tests.echo import echo
 
 LOG = Path(__file__).parents[1] / "corpora" / "maintenance" / "documents" / "fault_log.csv"
@@ -54,7 +56,7 @@ def test_rows_are_counted_as_the_table_has_them(searcher: Searcher) -> None:
     assert f"{len(rows)} rows have “SC-40”" in trace.answer.answer and len(rows) < MOST
     assert [row[2] for row in rows] == [line.split(" | ")[2] for line in lines(trace)]
     chunks = sum(1 for _ in LOG.open(encoding="utf-8"))
-    assert trace.answer.answer.startswith(f"Read {chunks} of {chunks} chunks of 1 document;") and stands(trace, searcher)
+    assert trace.answer.answer.startswith(f"Read {chunks} of {chunks} chunks of 1 document (fault_log.csv);") and stands(trace, searcher)
     assert {c.document for c in trace.answer.citations} == {"fault_log.csv"} and trace.answer.mode == "extractive"
 
 
@@ -121,6 +123,50 @@ def test_what_words_cannot_tell_is_no_survey(searcher: Searcher, corpus: str, qu
 def test_a_word_that_begins_as_a_denial_is_looked_for() -> None:
     assert intent("有多少条提到不可抗力？", lambda text: False) and intent("哪些条款提到未成年工？", lambda text: False)
     assert intent("有多少条提到不需要审批的合同？", lambda text: False) is None
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
+    """Three tables and a page that speaks of them."""
+    home = tmp_path_factory.mktemp("plant")
+    (home / "models").symlink_to(models())
+    docs = home / "corpora" / "plant" / "documents"
+    docs.mkdir(parents=True)
+    (docs.parent / "profile.yaml").write_text("title: Plant\ndescription: A plant.\nlanguages: [en, zh]\n")
+    (docs / "设备故障记录表.csv").write_text("日期,设备,代码\n" + "".join(f"2024-01-{n:02},空压机,E-{n:02}\n" for n in range(1, 9)))
+    (docs / "spare_parts_list.csv").write_text("part,machine\n" + "".join(f"seal {n},SC-{40 + n % 2}\n" for n in range(1, 7)))
+    (docs / "fault_log.csv").write_text("date,machine,code\n" + "".join(f"2024-02-{n:02},SC-40,F-{n:02}\n" for n in range(1, 6)))
+    (docs / "rules.md").write_text("# Rules\n\nThe spare parts list and the fault log are kept by the shift.\n\n故障记录由值班员填写。\n")
+    settings = Settings(home=home, chroma_url="", tier="cpu")
+    Index("plant", settings).add([docs])
+    with Searcher(settings) as searcher:
+        yield searcher
+
+
+@pytest.mark.parametrize(
+    ("question", "document", "count"),
+    [
+        ("How many entries in the fault log?", "fault_log.csv", "5 rows."),
+        ("How many records are there in the fault log?", "fault_log.csv", "5 rows."),
+        ("How many rows does the spare parts list have?", "spare_parts_list.csv", "6 rows."),
+        ("How many entries in the parts list for the SC-41?", "spare_parts_list.csv", "3 rows match “SC-41”."),
+        ("List all entries of the parts list", "spare_parts_list.csv", "6 rows."),
+        ("故障记录里有多少条？", "设备故障记录表.csv", "8行。"), ("设备故障记录表一共有多少条记录？", "设备故障记录表.csv", "8行。"),
+        ("故障记录里有多少条提到E-03？", "设备故障记录表.csv", "1行有“E-03”。"),
+    ],
+)  # fmt: skip
+def test_a_document_is_counted_by_its_common_name_which_is_said(plant: Searcher, question: str, document: str, count: str) -> None:
+    found = survey(question, plant, "plant")
+    assert found and document in found.said and found.said.endswith(count) and {h.document for h in found.hits} == {document}
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How many entries in the visitors book?", "How many entries are there?", "How many starts in the fault log?", "备件清单里有多少条？",
+     "How many clauses in the fault log?", "How many entries in the fault log are from last year?", "今天有多少条？"],
+)  # fmt: skip
+def test_what_is_asked_of_no_document_that_is_there_is_no_count(plant: Searcher, question: str) -> None:
+    assert survey(question, plant, "plant") is None
 
 
 def test_a_column_of_defaults_makes_no_table_of_faults() -> None:

@@ -15,6 +15,7 @@ from tests.echo import echo
 from tests.plant import CORPUS, HELD_OUT, SILENT, make_plant
 from tune.cli import main
 from tune.evaluate import SYSTEMS, evaluate, judged_statements, winners
+from tune.figures import digits, figures
 from tune.gold import Gold, Question, find, letters
 from tune.metrics import Outcome, f1, is_correct, measure
 
@@ -65,11 +66,22 @@ def test_nothing_to_share_is_nought() -> None:
         ("BackoffPolicy.compute_delay", "compute_delay of BackoffPolicy decides it.", True),
         ("每面22行，每行28个字", "正文以每面22行、每行28个字为准。", True),
         ("每面22行，每行28个字", "正文以每面20行、每行28个字为准。", False),
+        ("Within two weeks.", "It is delivered within 14 days.", True),
+        ("10 kΩ.", "Sensors B1, B2: 10 kΩ at 25 °C", True),
+        ("400 psi.", "It opens at 400 kPa.", False),
+        ("DN 65 (DN 50 only for runs up to 40 m).", "Use pipes of at least DN 50 for runs up to 40 m, and DN 65 beyond.", True),
         ("4.2 bar.", "word " * 200 + "low pressure cut-out 4.2 bar", False),  # pasting everything does not answer
     ],
 )
 def test_correct_is_every_figure_and_enough_words(gold: str, said: str, right: bool) -> None:
     assert is_correct(gold, said) is right
+
+
+def test_figures_have_one_shape() -> None:
+    assert figures("45 N·m") == figures("45N·m") == figures("４５ Nm") == {(45, "torque")}
+    assert figures("1,200 h") == figures("1200 h") and figures("from 3 to 5 bar") == {(3e5, "pressure"), (5e5, "pressure")}
+    assert figures("One of them is greased every day.") == set()
+    assert digits("CP-80: 45 Nm, ５ kg each day, two litres") == [(7, 9), (14, 15)] and digits("㎡: 45 Nm") == []
 
 
 def test_a_quote_is_found_whatever_its_blanks_and_bars() -> None:
@@ -162,7 +174,7 @@ def test_a_bad_line_of_questions_is_named(settings: Settings) -> None:
     text = file.read_text()
     try:
         file.write_text(text + '{"id": "x"}\n')
-        with pytest.raises(UserError, match=r"questions\.jsonl, line 6"):
+        with pytest.raises(UserError, match=r"questions\.jsonl: line 6 has no question, answerable"):
             evaluate(settings, CORPUS, None, None, 0, SILENT)
     finally:
         file.write_text(text)

@@ -16,7 +16,7 @@ from ingest.index import Index
 from ingest.search import Searcher
 from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
-from serve.cite import best_span, cited, numbers
+from serve.cite import best_span, cited
 from serve.journal import Journal
 from serve.prompt import REFUSAL, render_prompt
 from serve.schema import Answer, Feedback, Trace
@@ -25,6 +25,7 @@ from tests.conftest import copy
 from tests.plant import CORPUS, HELD_OUT, PRESS, PROFILE, SECRET, SILENT, make_plant
 from tune.data import data_folder, fresh_data, make_data, one_thread, read_data, read_examples, read_pairs
 from tune.examples import make_examples
+from tune.figures import figures
 from tune.heldout import held_out_versions, refuse_leaks
 from tune.pairs import feedback_pairs, mistake_pairs
 from tune.schema import Example
@@ -82,7 +83,7 @@ def test_every_answer_is_one_that_serving_would_keep_with_the_models_own_marker(
         assert marker and e.shown[int(marker[1]) - 1] == e.chunk_id
         _, found = cited(said, [hits[i] for i in e.shown], lambda token: 1.0)
         assert [(span.hit.chunk.id, by) for span, _, by in found] == [(e.chunk_id, "model")]
-        assert numbers(said.rpartition(" [")[0]) <= numbers(chunks[e.chunk_id].text)
+        assert figures(said.rpartition(" [")[0]) <= figures(chunks[e.chunk_id].text)
 
 
 def test_about_a_quarter_are_refusals_with_the_answer_nowhere_in_sight(assistant: Assistant, examples: list[Example]) -> None:
@@ -130,7 +131,7 @@ def test_mistakes_of_every_kind_are_rejected(settings: Settings, examples: list[
         if pair.source == "cited another passage":
             assert rejected.rpartition(" [")[0] == chosen.rpartition(" [")[0]
         if pair.source == "changed a figure":
-            assert numbers(rejected) != numbers(chosen) and rejected[-3:] == chosen[-3:]
+            assert figures(rejected) != figures(chosen) and rejected[-3:] == chosen[-3:]
         if pair.source == "cited nothing":
             assert "[" not in rejected
         if pair.source == "refused what the passages answer":

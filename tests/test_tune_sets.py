@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpora import UserError
+from ingest.settings import Settings
 from tests import conftest
 from tune.beir import read_corpus, read_judgements
 from tune.cli import main
 from tune.qa import token_f1
 from tune.ranking import ndcg, recall, reciprocal_rank
-from tune.result import compare, difference
+from tune.result import compare, difference, write_result
 
 TEXTS = {
     "pump": ("Pump manual", "The pump P-12 is greased every 400 hours. Use lithium grease."),
@@ -98,7 +99,7 @@ def test_mistakes_are_sentences(home: Path, capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(UserError, match="line 1 has no text; line 2 is no JSON; line 3 is no object"):
         read_corpus(folder)
     (folder / "corpus.jsonl").write_text('{"id": "a", "text": "x"}\n' * 2)
-    with pytest.raises(UserError, match="twice"):
+    with pytest.raises(UserError, match="line 2 has the id of line 1, 'a'"):
         read_corpus(folder)
     (folder / "corpus.jsonl").write_text('{"id": "a", "text": "half \\ud800"}\n')
     with pytest.raises(UserError, match="line 1 has half"):
@@ -108,9 +109,40 @@ def test_mistakes_are_sentences(home: Path, capsys: pytest.CaptureFixture[str]) 
     (folder / "corpus.jsonl.gz").write_bytes(gzip.compress(b"{}")[:10] + b"damaged")
     with pytest.raises(UserError, match="cannot be read"):
         read_corpus(folder)
-    (folder / "qrels.tsv").write_text("q\tx\t1\nq x 1\n")
-    with pytest.raises(UserError, match="line 2"):
+    (folder / "qrels.tsv").write_text("q\tx\t1\nq x 1\nq\tx\t0\n")
+    with pytest.raises(UserError, match=r"line 2 is not question.*; line 3 judges what line 1 does"):
         read_judgements(folder)
+
+
+def test_all_mistakes_of_a_set_are_told_at_once_with_their_lines(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"id": "a", "question": "Why?", "passages": [{"id": "p", "text": "x"}], "answerable": True}
+    wrong = [row, {**row, "question": ""}, {**row, "id": "b", "passages": [{}]}, {"id": 7, "question": "Why?", "passages": []}]
+    (home / "qa.jsonl").write_text("\n".join(map(json.dumps, wrong)))
+    assert main(["eval", "--qa", str(home / "qa.jsonl"), "--out", str(home / "out.jsonl")]) == 2
+    said = capsys.readouterr().err
+    for mistake in ("line 2 has the id of line 1, 'a'", "line 2: question: string should have",
+                    "line 3 has no passages.0.id, passages.0.text", "line 4: id: ", "line 4: passages: list should",
+                    "line 4 has no answerable"):  # fmt: skip
+        assert mistake in said
+    folder = write(home / "set", packed=False)
+    (folder / "queries.jsonl").write_text('{"id": 1, "text": "a"}\n{"_id": "1", "text": "b"}\n{"id": "2"}\n')
+    assert main(["eval", "--beir", str(folder)]) == 2
+    assert "line 2 has the id of line 1, '1'; line 3 has no text" in capsys.readouterr().err
+
+
+def test_a_set_without_texts_is_told_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write(home / "set", packed=False)
+    for texts, says in (("", "has no texts"), ('{"id": "a", "text": "\\u200b."}\n', "line 1: text: it holds no words")):
+        (folder / "corpus.jsonl").write_text(texts)
+        assert main(["eval", "--beir", str(folder)]) == 2
+        said = capsys.readouterr().err
+        assert says in said and "trial" not in said
+
+
+def test_results_of_one_second_stand_beside_each_other(home: Path) -> None:
+    settings = Settings()
+    files = [write_result(settings, "set", {"n": n}, {}, []) for n in range(20)]
+    assert [json.loads(file.read_text())["n"] for file in files] == list(range(20))
 
 
 def test_the_figures_of_a_ranking_by_hand() -> None:

@@ -12,11 +12,12 @@ from ingest.language import language
 from ingest.manifest import Manifest
 from ingest.schema import Hit
 from serve.chain import Assistant
-from serve.cite import Span, best_span, cited, numbers
+from serve.cite import Span, best_span, cited
 from serve.prompt import REFUSAL, Count, Prompt, render_prompt
 from serve.tokenizer import counter
 from tune.chance import Chance, chance
 from tune.facts import Fact, Source, facts_of
+from tune.figures import figures
 from tune.heldout import held_out_versions, refuse_leaks
 from tune.schema import Example
 from tune.talk import Talk
@@ -130,8 +131,8 @@ def _answers(fact: Fact, hit: Hit) -> bool:
 
 def _names_figure(fact: Fact, hit: Hit) -> bool:
     """Does the chunk hold a figure of the answer, unit and all? It may say the same in other words."""
-    figures = {number for number in numbers(fact.answer) if not number.replace(".", "").isdecimal()}
-    return bool(figures & numbers(hit.chunk.text))
+    measures = {(value, dimension) for value, dimension in figures(fact.answer) if dimension}
+    return not measures.isdisjoint(figures(hit.chunk.text))
 
 
 def _overlap(span: Span, fact: Fact) -> bool:

@@ -1,15 +1,15 @@
 """Gold: the held-out questions of a corpus, each with the places that prove its answer."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from corpora import Profile, UserError
 from corpora.profile import Language
 from ingest.manifest import Manifest
 from tune.chance import chance
+from tune.lines import read_lines
 
 
 class Question(BaseModel):
@@ -41,20 +41,10 @@ class Gold:
 
 
 def read_questions(profile: Profile) -> list[Question]:
-    """Every question of the corpus. Raises `UserError` naming the first bad line."""
-    try:
-        lines = profile.questions.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise UserError(f"{profile.name} has no questions to be measured on.",
-                        f"Write {profile.questions}, one JSON object a line.") from None  # fmt: skip
-    questions = []
-    for number, line in enumerate(lines, 1):
-        try:
-            questions.append(Question.model_validate(json.loads(line)))
-        except (ValueError, ValidationError) as error:
-            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-            raise UserError(f"{profile.questions}, line {number}: {reason}.", "Mend the line and try again.") from None
-    return questions
+    """Every question of the corpus. Raises `UserError` with the mistakes of the file."""
+    if not profile.questions.is_file():
+        raise UserError(f"{profile.name} has no questions to be measured on.", f"Write {profile.questions}, one JSON object a line.")
+    return read_lines(profile.questions, Question)
 
 
 def held_out_gold(profile: Profile, manifest: Manifest, lang: str | None, reads: Any, limit: int) -> tuple[list[Gold], list[str]]:

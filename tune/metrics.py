@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.tokens import tokens
-from serve.cite import numbers
 from tune.chance import chance
+from tune.figures import figures
 
 MOST = 100  # words of an answer that are read: pasting whole documents does not answer
 ENOUGH, ENOUGH_WITH_FIGURES = 0.6, 0.3  # share of the gold answer's words that must be said
@@ -39,11 +39,11 @@ def is_correct(gold: str, said: str) -> bool:
     """
     words = tokens(gold)
     heard = tokens(said)[:MOST]
-    figures = numbers(gold)
-    if not figures <= numbers(said) or not words:
+    wanted = figures(gold)
+    if not wanted <= figures(said) or not words:
         return False
     share = sum(word in set(heard) for word in words) / len(words)
-    return share >= (ENOUGH_WITH_FIGURES if figures else ENOUGH)
+    return share >= (ENOUGH_WITH_FIGURES if wanted else ENOUGH)
 
 
 def question_figures(o: Outcome) -> dict[str, float]:
@@ -56,15 +56,15 @@ def question_figures(o: Outcome) -> dict[str, float]:
 
 def measure(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Every figure, and under `interval` its 95 % interval by bootstrap over the questions (percentiles, 500 resamples)."""
-    figures = _figures(outcomes)
+    found = _figures(outcomes)
     rng = chance(0, "bootstrap")
     drawn = [_flat(_figures(rng.choices(outcomes, k=len(outcomes)))) for _ in range(RESAMPLES)] if outcomes else []
     interval = {}
-    for name in _flat(figures):
+    for name in _flat(found):
         values = sorted(sample[name] for sample in drawn)
         if values:
             interval[name] = [round(values[int(len(values) * 0.025)], 4), round(values[int(len(values) * 0.975)], 4)]
-    return {**figures, "n": len(outcomes), "interval": interval}
+    return {**found, "n": len(outcomes), "interval": interval}
 
 
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from ingest.language import language
 from ingest.schema import Hit
 from ingest.settings import Settings
 from serve.chain import Assistant
-from serve.cite import NUMBER, best_span, cited
+from serve.cite import best_span, cited
 from serve.feedback import pairs as corrections
 from serve.journal import Journal
 from serve.prompt import REFUSAL
@@ -16,6 +16,7 @@ from serve.schema import Trace
 from serve.sentences import complete_sentences
 from tune.chance import Chance, chance
 from tune.examples import Taught
+from tune.figures import digits
 from tune.schema import Messages, PreferencePair
 from tune.shown import shown_hits
 
@@ -98,15 +99,12 @@ def wrong_marker(row: Taught, rng: Chance) -> str:
 
 def changed_number(row: Taught, rng: Chance) -> str:
     """The answer with one figure altered, if no passage happens to say that."""
-    figures = list(NUMBER.finditer(row.fact.answer))
-    if not figures:
+    answer = row.fact.answer
+    places = digits(answer)
+    if not places:
         return ""
-    match = rng.choice(figures)
-    digits = re.search(r"\d+", match[0])
-    assert digits is not None  # a NUMBER begins with one
-    at = match.start() + digits.start()
-    changed = str(int(digits[0]) + rng.choice((1, 2, 5, 10)))
-    wrong = f"{row.fact.answer[:at]}{changed}{row.fact.answer[at + len(digits[0]) :]}"
+    start, end = rng.choice(places)
+    wrong = f"{answer[:start]}{int(answer[start:end]) + rng.choice((1, 2, 5, 10))}{answer[end:]}"
     best = best_span(wrong, row.hits)
     if best and best[1].support == "supported":
         return ""

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from corpora import UserError, load_profile
 from ingest.language import language
@@ -25,8 +25,8 @@ from serve.chain import Assistant
 from serve.cite import MARKER
 from serve.engine import Engine
 from serve.schema import Mode
-from tune.beir import read_lines
 from tune.chance import chance
+from tune.lines import Words, read_lines
 from tune.talk import Talk
 from tune.trial import NAME, Row, Trial, trial
 
@@ -38,7 +38,7 @@ WORD = re.compile(r"[a-z0-9]+|[\u4e00-\u9fff]")
 class Passage(BaseModel):
     id: str
     title: str = ""
-    text: str
+    text: Words
 
 
 class Item(BaseModel):
@@ -48,7 +48,7 @@ class Item(BaseModel):
     question: str = Field(min_length=1, max_length=MAX_QUERY)
     answers: list[str] = []
     answer_groups: list[list[str]] = []
-    passages: list[Passage]
+    passages: list[Passage] = Field(min_length=1)
     answerable: bool
     type: str = ""
 
@@ -132,17 +132,10 @@ def token_f1(said: str, gold: str) -> float:
 
 
 def read_items(file: Path) -> list[Item]:
-    """Raises `UserError` with the first mistakes of the file."""
-    items, wrong = list[Item](), list[str]()
-    for row in read_lines(file, "id", "question", "passages"):
-        try:
-            items.append(Item.model_validate(row))
-        except ValidationError as error:
-            first = error.errors()[0]
-            wrong.append(f"{row['id']}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
-    if wrong or not items:
-        said = "; ".join(wrong[:5]) or "no rows"
-        raise UserError(f"{file}: {said}.", "A row has id, question, answers, passages and answerable.")
+    """Raises `UserError` with the mistakes of the file."""
+    items = read_lines(file, Item)
+    if not items:
+        raise UserError(f"{file} has no rows.", "A row has id, question, answers, passages and answerable.")
     return items
 
 

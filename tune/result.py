@@ -9,6 +9,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,20 @@ Row = Mapping[str, Any]  # {"id", "figures": {system: {figure: value}}, …}
 
 
 def write_result(settings: Settings, name: str, about: Mapping[str, Any], systems: Mapping[str, Any], questions: Sequence[Row]) -> Path:
-    """Write runs/eval/NAME-TIME.json in the home."""
+    """Write runs/eval/NAME-TIME.json in the home; a second one of the same second is NAME-TIME-2.json."""
     now = datetime.now(UTC)
-    file = settings.root / "runs" / "eval" / f"{name}-{now:%Y%m%d-%H%M%S}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    folder = settings.root / "runs" / "eval"
+    folder.mkdir(parents=True, exist_ok=True)
     whole = {**about, "created": now.isoformat(timespec="seconds"), "versions": versions(settings), "systems": systems,
              "questions": questions}  # fmt: skip
-    file.write_text(json.dumps(whole, ensure_ascii=False, indent=1), encoding="utf-8")
+    for number in count(1):
+        file = folder / f"{name}-{now:%Y%m%d-%H%M%S}{f'-{number}' if number > 1 else ''}.json"
+        try:
+            with file.open("x", encoding="utf-8") as out:
+                json.dump(whole, out, ensure_ascii=False, indent=1)
+            break
+        except FileExistsError:
+            continue
     return file
 
 

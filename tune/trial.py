@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from corpora import UserError
 from ingest.chunkers import chunk
 from ingest.embed import GROUP, Embedder, open_embedder
 from ingest.fit import fit
@@ -46,7 +47,12 @@ class Trial:
 
 @contextmanager
 def trial(settings: Settings, rows: Sequence[Row], talk: Talk) -> Iterator[Trial]:
-    """Index `rows` as `ingest add` and `ingest fit` would, with the models of `settings`; the home goes when the body ends."""
+    """Index `rows` as `ingest add` and `ingest fit` would, with the models of `settings`; the home goes when the body ends.
+
+    Raises `UserError` where there are no rows.
+    """
+    if not rows:
+        raise UserError("The set has no texts, so nothing in it can be searched.", "Write one JSON object a line: id, text.")
     with tempfile.TemporaryDirectory(prefix="lectern-") as folder:
         home = Path(folder)
         (home / "corpora" / NAME).mkdir(parents=True)
