@@ -117,9 +117,10 @@ def stack(coming_up: Future[Stack]) -> Stack:
     return coming_up.result()
 
 
-def bring_up(home: Path) -> Stack:
+def bring_up(home: Path, whole: bool = False) -> Stack:
+    """The real stack on `home`, over the small index, or the `whole` of the shipped documents, which takes minutes to make."""
     with cache_lock():
-        copy(small_index(), home)
+        copy(models(), home / "models") if whole else copy(small_index(), home)
     api, chroma, vllm, page = free_ports(4)
     settings = Settings(home=home, api_port=api, chroma_port=chroma, vllm_port=vllm, page_port=page)
     ports = {"API": api, "CHROMA": chroma, "VLLM": vllm, "PAGE": page}

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+REPORTED: list[tuple[str, str, Any]] = []  # bench, figure and value, in their order
 ROOT = Path(__file__).parents[2]
 
 
@@ -26,6 +27,7 @@ def report(title: str, figures: Mapping[str, Any]) -> None:
     """One figure a line for people, and all of them as one line of JSON for machines."""
     print(f"{title} ({machine()})")
     for name, value in figures.items():
+        REPORTED.append((title, name, value))
         print(f"  {name:58} {value}")
     print(json.dumps({"bench": title, "machine": machine(), **figures}, ensure_ascii=False), flush=True)
 

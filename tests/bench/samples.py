@@ -6,6 +6,7 @@ or the base with its passages, and quoting.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,14 @@ def main() -> None:
     if not args.results:
         print("samples: no result was given, so none was drawn. See: python -m tests.bench.samples --help")
         return
-    drawn = [(result["corpus"], system, row) for result in map(read_result, args.results) for row in result["questions"]
+    draw([read_result(file) for file in args.results], args.seed)
+
+
+def draw(results: Sequence[dict[str, Any]], seed: int) -> None:
+    """Print twenty answers of the results, or as many as there are."""
+    drawn = [(result["corpus"], system, row) for result in results for row in result["questions"]
              for system in SYSTEMS if system in row["answers"]]  # fmt: skip
-    for n, (corpus, system, row) in enumerate(chance(args.seed, "samples").sample(drawn, min(MANY, len(drawn))), 1):
+    for n, (corpus, system, row) in enumerate(chance(seed, "samples").sample(drawn, min(MANY, len(drawn))), 1):
         print(f"{n}. {corpus}, {system}: {row['question']}")
         show(row, row["answers"][system])
 
