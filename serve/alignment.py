@@ -11,7 +11,8 @@ from typing import NamedTuple
 from serve.reading import Reading, Term
 from serve.wording import Place
 
-SMALL = frozenset("everi all any each both onli must may can need other also again onc".split())  # stems that may stand anywhere
+# stems and characters that may stand anywhere
+SMALL = frozenset("everi all any each both onli must may can need other also again onc 应 当 须 可 必".split())
 LONGEST = 8  # words that may stand in others' place; more are another clause
 
 

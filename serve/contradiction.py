@@ -55,7 +55,8 @@ IF = re.compile(
     r"\bif\b|\bunless\b|\bonly\b|\bexcept\b|\bwhen\b|\bwhere\b|\bon .{3,30} with\b|低于|高于|超过|除外|逾期|的[，,]|时[，,]", re.I
 )
 ALL = re.compile(
-    r"\b(?:any|all|every|always|both|everyone|anyone|everything|entire|whatever|no matter|regardless|whether)\b|任何|所有|全部|一律|均|凡"
+    r"\b(?:any|all|every(?!\s*\x01)|always|both|everyone|anyone|everything|entire|whatever|no matter|regardless|whether)\b"
+    r"|任何|所有|全部|一律|均|凡"
     r"|不论|无论|不管|只要",
     re.I,
 )

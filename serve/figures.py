@@ -66,7 +66,7 @@ def wrong_quantity(sentence: str, span: str, context: str) -> str:
                 continue
             return f"another figure: {shown}"
         ranged = [k for k in known for a in alike if k != a and _ranged(reading(span), k, a)]
-        rivals = [k for k in known if k not in alike and k not in ranged and k.dimension == alike[0].dimension]
+        rivals = [k for k in known if k not in (*alike, *ranged) and k.dimension == alike[0].dimension and not _rate(reading(span), k)]
         if q.bound:
             like = {k: likeness(folded, (q.start, q.end), text, (k.start, k.end)) for k in alike}
             near = [k for k in alike if like[k] >= 0.6 * max(like.values())]
@@ -130,6 +130,8 @@ def _equal(said: Quantity, known: Quantity, named: Collection[tuple[str, float]]
         return True
     if {said.dimension, known.dimension} <= {"hour", "clock"}:  # 四点 may be 16:00
         return said.value % 720 == known.value % 720
+    if {said.dimension, known.dimension} in ({"degree", "°C"}, {"degree", "°F"}, {"degree", "°"}):
+        return said.value == known.value
     if {said.dimension, known.dimension} == {"", RANK}:  # step 3 may be the third
         return said.value == known.value
     if said.dimension == "day" and known.dimension == "date":
@@ -156,7 +158,7 @@ def apart(sentence: str, span: str) -> str:
     Rows of tables are not looked at: what a figure is of stands in their header.
     """
     one, has = reading(sentence), reading(span)
-    measures = [q for q in quantities(sentence) if q.dimension]
+    measures = [q for q in quantities(sentence) if q.dimension not in ("", RANK) and not _rate(one, q)]
     if not measures or "|" in span:
         return ""
     ends = [*(m.end() for m in PIECE.finditer(has.text)), len(has.text)]
@@ -170,17 +172,18 @@ def apart(sentence: str, span: str) -> str:
 
 def elsewhere(said: Reading, has: Reading, figure: Quantity) -> float | None:
     """How many more of the words about the sentence's figure stand about another of its kind in the span; None where there is no other."""
-    if "|" in has.text or (figure.value in (0, 1) and not figure.dimension):
+    if "|" in has.text or (figure.value in (0, 1) and figure.dimension in ("", RANK)):
         return None
     zones = [(k, terms) for k, terms in _zones(has, figure) if not _rate(has, k)]
     alike = [(k, terms) for k, terms in zones if _same(k, figure)]
-    rivals = [(k, terms) for k, terms in zones if not _same(k, figure) and not any(_ranged(has, k, a) for a, _ in alike)]
+    others = [(k, terms) for k, terms in zones if not _same(k, figure) and (k.dimension or k.value != 1)]
+    rivals = [(k, terms) for k, terms in others if not any(_ranged(has, k, a) for a, _ in alike)]
     if not alike or not rivals:
         return None
-    others = [f for f in said.figures if _kind(f) == _kind(figure) and f != figure and not _rate(said, f)]
+    beside = [f for f in said.figures if _kind(f) == _kind(figure) and f != figure and not _rate(said, f)]
     near: list[Term]
     far: tuple[Term, ...] = ()
-    if others:
+    if beside:
         near = next((terms for k, terms in _zones(said, figure) if k == figure), [])
     else:
         clause = next((c for c in said.clauses if within((figure.start, figure.end), c)), (0, len(said.text)))

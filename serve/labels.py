@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from serve.alignment import SMALL, match, within
-from serve.quantities import Quantity
+from serve.quantities import RANK, Quantity
 from serve.reading import Reading, Term
 from serve.wording import Place
 
@@ -61,7 +61,7 @@ def wrong_label(said: Reading, has: Reading) -> str:
         if otherwise := _counted(said, has, q, alike):
             return f"counted otherwise: {otherwise}"
         if _called(said, has, q, alike) or (
-            (q.dimension or q.value not in (0, 1))
+            not (q.value in (0, 1) and q.dimension in ("", RANK))
             and (_outvoted(said, has, q, said.clauses, has.clauses) or _outvoted(said, has, q, ((0, len(said.text)),), has.pieces))
         ):
             return f"a figure of something else: {said.text[q.start : q.end].strip()}"
@@ -118,10 +118,11 @@ def _label(text: Reading, q: Quantity) -> str:
     """The word, or two characters, just before a figure and its bound; nothing where none of them can be its name."""
     end = min(q.reach[0], q.start)
     before = text.text[max(0, end - FAR) : end]
-    if link := LINK.search(before):
-        before = before[: link.start()]
-    m = LABEL.search(before)
-    return m[0].lower() if m and m[0].lower() not in JOINS else ""
+    link = LINK.search(before)
+    m = LABEL.search(before[: link.start()] if link else before)
+    if not m or m[0].lower() in JOINS or (m[0].isascii() and not (link and link[0].strip())):
+        return ""  # in `takes two days` no name stands before the figure
+    return m[0].lower()
 
 
 def _outvoted(said: Reading, has: Reading, q: Quantity, mine: Iterable[Place], theirs: Iterable[Place]) -> bool:
@@ -134,9 +135,13 @@ def _outvoted(said: Reading, has: Reading, q: Quantity, mine: Iterable[Place], t
     if not own or not rivals or place is None:
         return False
     here, whole = _part(said, place), _part(said, (0, len(said.text)))
-    ahead = min(k.start for p in rivals for k in p.figures)
-    against = max(_votes(q, here, p, own) for p in rivals)
-    return max(_votes(q, whole, _told(p, q, ahead), rivals) for p in own) < against / CLEARLY  # never where nothing is against it
+    topic = _topic([p for p in parts if p in own or p in rivals])
+
+    def told(part: Part) -> Part:
+        return part._replace(terms=[t for t in part.terms if t not in topic])
+
+    against = max(_votes(q, here, told(p), own) for p in rivals)
+    return max(_votes(q, whole, told(p), rivals) for p in own) < against / CLEARLY
 
 
 def _votes(q: Quantity, said: Part, part: Part, others: list[Part]) -> int:
@@ -144,13 +149,13 @@ def _votes(q: Quantity, said: Part, part: Part, others: list[Part]) -> int:
     common, known = [t for p in others for t in p.terms], [k for p in others for k in p.figures]
     words = {t.text: t for t in part.terms if t.text not in SMALL and not match(t, common)}.values()
     figures = [f for f in said.figures if f != q and _holds(part.figures, f) and not _holds(known, f)]
-    return sum(match(t, said.terms) for t in words) + len(figures)
+    return sum(match(t, said.terms) for t in words) + 2 * len(figures)
 
 
-def _told(part: Part, q: Quantity, ahead: int) -> Part:
-    """The part without what comes before its figure if that is the first: it names what all are about, and tells nothing."""
-    at = next(k.start for k in part.figures if same(q, k))
-    return part._replace(terms=[t for t in part.terms if t.start > at]) if at < ahead else part
+def _topic(parts: list[Part]) -> list[Term]:
+    """What stands before the first part's figure, where the other parts have nothing of their own before theirs: all are about it."""
+    before = [[t for t in p.terms if t.start < p.figures[0].start] for p in parts]
+    return before[0] if not any(not match(t, before[0]) for terms in before[1:] for t in terms) else []
 
 
 def _part(text: Reading, place: Place) -> Part:

@@ -16,7 +16,7 @@ HAN = "零〇一二两三四五六七八九十百千"
 COUNTERS = "次个份件人名位条项页台套倍种级行册"  # they count; what is counted is in the words
 WORDS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
                                      " sixteen seventeen eighteen nineteen twenty".split())} | {
-     "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+     "thirty": 30, "dozen": 12, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
     "hundred": 100, "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
     "tenth": 10, "twice": 2, "half": 0.5, "double": 2,
 }  # fmt: skip
@@ -38,11 +38,14 @@ UNIT = (
 FIGURE = r"(?<![A-Za-z0-9_.])(?<![A-Za-z]-)[-+]?\d+(?:,\d{3})+(?:\.\d+)?(?!\d)|(?<![A-Za-z0-9_.])(?<![A-Za-z]-)[-+]?\d+(?:\.\d+)*"
 PARTS_OF_DAY = {"上午": 0, "早上": 0, "凌晨": 0, "下午": 12, "晚上": 12, "傍晚": 12, "夜里": 12, "晚": 12, "morning": 0, "afternoon": 12,
                 "evening": 12}  # fmt: skip
+_PART_OF_DAY = "上午|早上|凌晨|中午|下午|晚上|傍晚|夜里|晚"
 CLOCK = re.compile(
-    r"(?<![\d:])(\d{1,2})[:：]([0-5]\d)(?![\d:])|(\d{1,2})(?:[:：]([0-5]\d))?\s*([ap])\.?m\b\.?"
-    rf"|(上午|早上|凌晨|中午|下午|晚上|傍晚|夜里|晚)?(?<![个几一每第差])(\d{{1,2}}|[{HAN}]{{1,3}})点(?![五钟以零点\d])(半)?"
-    r"|\b(\w+)(?: o'clock)? in the (morning|afternoon|evening)\b|\b(noon|midnight)\b"
-    r"|(上午|早上|凌晨|中午|下午|晚上|傍晚|夜里|晚)?(?<![\d小])(\d{1,2})时(?:(\d{1,2})分)?(?![间长效段期候常速差])",
+    r"(?<![\d:])(?P<hour>\d{1,2})[:：](?P<minute>[0-5]\d)(?![\d:])"
+    r"|(?P<h12>\d{1,2})(?:[.:：](?P<m12>[0-5]\d))?\s*(?P<half>[ap])\.?m\b\.?"
+    rf"|(?P<part>{_PART_OF_DAY})?(?<![个几一每第差])(?P<said>\d{{1,2}}|[{HAN}]{{1,3}})点"
+    rf"(?:(?P<and_half>半)|(?P<past>\d{{1,2}}|[{HAN}]{{2,3}}|[{HAN}](?=分))分?)?(?![钟以\d{HAN}点])"
+    r"|\b(?P<spelled>\w+)(?: o'clock)? in the (?P<part_en>morning|afternoon|evening)\b|\b(?P<twelve>noon|midnight)\b"
+    rf"|(?P<part_w>{_PART_OF_DAY})?(?<![\d小])(?P<written>\d{{1,2}})时(?:(?P<m_written>\d{{1,2}})分)?(?![间长效段期候常速差])",
     re.I,
 )
 TEN_DAYS = re.compile(rf"(?<!\d)(\d{{1,2}}|[{HAN}]{{1,3}})月([上中下])旬")
@@ -73,11 +76,15 @@ _TIMES = r"([万亿]|(?:hundred|thousand|million|billion)\b)"
 _SUCH = r"(?:(?:consecutive|successive|full|whole|further|additional|more|clear|straight)\s+)?"  # 30 consecutive days
 NUMBER = re.compile(rf"({FIGURE})\s*{_TIMES}?\s*[-]?(?:个|余|st\b|nd\b|rd\b|th\b)?\s*{_SUCH}({UNIT})?", re.I)
 _MEASURES = "|".join(re.escape(unit) for unit in _OTHERS if not unit.isascii())
-CHINESE = re.compile(rf"(?<![这那哪])([{HAN}半]{{1,16}})(?=[万亿]|个?(?:{_MEASURES})|[{COUNTERS}])([万亿])?个?({UNIT})?")
+CHINESE = re.compile(
+    rf"(?<![这那哪])(?<!最后)([{HAN}半]{{1,16}}(?:点[{HAN}]{{1,4}})?)"
+    rf"(?=[万亿]|个?(?:{_MEASURES})|[{COUNTERS}])([万亿])?个?({UNIT})?"
+)
 _ONES = "one|two|three|four|five|six|seven|eight|nine"
 SPELLED = re.compile(rf"\b({'|'.join(WORDS)})(?:[- ]({_ONES}))?\b(?:[ -]{_TIMES})?(?:\s+{_SUCH}(?:of\s+)?(?:an?\s+)?({UNIT}))?", re.I)
 # twenty-one (21) days, 三十（30）日: one quantity
 DOUBLE = re.compile(rf"(?:\b(?:{'|'.join(WORDS)})(?:[- ](?:{_ONES}))?|[{HAN}]{{1,6}})\s?[(（](\d+)[)）]\s?个?{_SUCH}({UNIT})?", re.I)
+DOZEN = re.compile(r"\bhalf a dozen\b", re.I)
 # half an hour, three quarters of the price, an hour and a half, two and a half years, two thirds
 _PART = r"(half|halves|thirds?|quarters?|fifths?|tenths?|hundredths?)"
 PART = {"half": 2, "halve": 2, "third": 3, "quarter": 4, "fifth": 5, "tenth": 10, "hundredth": 100}
@@ -85,11 +92,13 @@ FRACTION = re.compile(
     rf"\b(?:(an?|one|two|three|four)\s+|(?=half)){_PART}(?:\s+(?:of\s+)?an?\s+({UNIT})"
     r"|(?=\s+(?:of|the|pay|price|fare|rate|fee|wages?|salary)\b|\s*[.,;]|$))", re.I
 )
+AND_QUARTER = re.compile(rf"\b(an?|{'|'.join(WORDS)}|\d+)\s+({UNIT})\s+and\s+(a|three)\s+quarters?", re.I)
 AND_HALF = re.compile(rf"\b(an?|{'|'.join(WORDS)}|\d+)\s+(?:({UNIT})\s+and\s+a\s+half|and\s+a\s+half\s+({UNIT}|times))", re.I)
+AND_HALF_ZH = re.compile(rf"(\d+|[{HAN}]{{1,3}})(?:个半(小时|钟头|月|星期)|(年|天|小时|周)半(?![年月天日]))")
 # twice a year is every six months
 RATE = re.compile(
     rf"\b(twice|(?:two|three|four|six|[2346]) times)\s+(?:a|an|per|every|each)\s+({UNIT})"
-    rf"|[每一]个?(年|季度|月|周|天|日|班|小时)(?:[^\d，。；,;{HAN}]{{0,2}})([2346两二三四六])[次遍回]",
+    rf"|[每一]个?(年|季度|月|周|天|日|班|小时)(?:[^\d，。；,;{HAN}以最至限]{{0,4}})([2346两二三四六])[次遍]",
     re.I,
 )
 NO_RANK = re.compile(r"[条款项章节篇编人方者]")  # 第三条 is a clause, 第三人 a party; 第八天 and 第一行 are ranks
@@ -148,12 +157,20 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     for m in CLOCK.finditer(text):
         if clock := _clock(m):
             take(*clock, *m.span())
+    for m in DOZEN.finditer(text):
+        take(6, "", *m.span())
     for m in DOUBLE.finditer(text):
         dimension, factor = _measure(m[2] or "")
         take(_figure(m[1]) * factor, dimension, m.start(), _end(m))
+    for m in AND_QUARTER.finditer(text):
+        dimension, factor = _measure(m[2])
+        take((_spelled(m[1]) + (0.25 if m[3].lower() == "a" else 0.75)) * factor, dimension, *m.span())
     for m in AND_HALF.finditer(text):
         dimension, factor = _measure((m[2] or m[3]).replace("times", ""))
         take(((_spelled(m[1])) + 0.5) * factor, dimension, *m.span())
+    for m in AND_HALF_ZH.finditer(text):
+        dimension, factor = _measure(m[2] or m[3])
+        take((_figure(m[1]) + 0.5) * factor, dimension, *m.span())
     for m in FRACTION.finditer(text):
         dimension, factor = _measure(m[3]) if m[3] else ("share", 1)
         take(_spelled(m[1] or "one") / PART[m[2].lower().rstrip("s")] * factor, dimension, *m.span())
@@ -190,7 +207,7 @@ def quantities(text: str) -> tuple[Quantity, ...]:
         dimension, factor = _measure(m[3] or "")
         if not m[3] and text.startswith("第", max(m.start() - 1, 0)):
             dimension = RANK
-        take((0.5 if m[1] == "半" else chinese_number(m[1].replace("半", ""))) * TIMES.get(m[2] or "", 1) * factor,
+        take((0.5 if m[1] == "半" else _figure(m[1].replace("半", ""))) * TIMES.get(m[2] or "", 1) * factor,
              dimension, *m.span())  # fmt: skip
     for m in SPELLED.finditer(text):
         dimension, factor = _measure(m[4] or "")
@@ -231,29 +248,29 @@ def _is_off(text: str, q: Quantity) -> bool:
 
 def _clock(m: re.Match[str]) -> tuple[float, str] | None:
     """Minutes since midnight; of an hour that may be before or after noon, the dimension is `hour`."""
-    if m[1]:
-        return int(m[1]) % 24 * 60 + int(m[2]), "clock"
-    if m[5]:
-        return (int(m[3]) % 12 + 12 * (m[5].lower() == "p")) * 60 + int(m[4] or 0), "clock"
-    if m[11]:
-        return 720.0 * (m[11].lower() == "noon"), "clock"
-    if m[13]:
-        return (_afternoon(m[12], int(m[13])) % 24 * 60 + int(m[14] or 0), "clock") if int(m[13]) <= 24 else None
-    if m[9]:
-        spoken = _spelled(m[9])
-        return ((spoken % 12 + PARTS_OF_DAY[m[10].lower()]) * 60, "clock") if 0 < spoken <= 12 else None
-    hour, half = _figure(m[7]), 30 * bool(m[8])
-    if hour > 24:
+    if m["hour"]:
+        return int(m["hour"]) % 24 * 60 + int(m["minute"]), "clock"
+    if m["half"]:
+        return (int(m["h12"]) % 12 + 12 * (m["half"].lower() == "p")) * 60 + int(m["m12"] or 0), "clock"
+    if m["twelve"]:
+        return 720.0 * (m["twelve"].lower() == "noon"), "clock"
+    if m["spelled"]:
+        spoken = _spelled(m["spelled"])
+        return ((spoken % 12 + PARTS_OF_DAY[m["part_en"].lower()]) * 60, "clock") if 0 < spoken <= 12 else None
+    hour, part = (_figure(m["said"]), m["part"]) if m["said"] else (int(m["written"]), m["part_w"])
+    minute = 30 if m["and_half"] else _figure(m["past"] or m["m_written"] or "0")
+    if hour > 24 or minute > 59:
         return None
-    if m[6]:
-        return _afternoon(m[6], hour) * 60 + half, "clock"
-    return hour % 24 * 60 + half, "clock" if hour > 12 or not hour else "hour"
+    sure = part or hour > 12 or not hour or m["written"]
+    return _afternoon(part, hour) % 24 * 60 + minute, "clock" if sure else "hour"
 
 
 def _afternoon(part: str | None, hour: float) -> float:
     """The hour of the day: 下午3时 is 15."""
     if part == "中午":
         return hour if hour > 9 else hour + 12
+    if part in ("夜里", "晚上") and hour < 6:
+        return hour
     return hour % 12 + PARTS_OF_DAY[part] if part else hour
 
 
@@ -270,7 +287,8 @@ def _end(match: re.Match[str]) -> int:
 
 def _figure(text: str) -> float:
     if text[0] in HAN:
-        return chinese_number(text)
+        whole, _, part = text.partition("点")
+        return chinese_number(whole) + sum(chinese_number(digit) / 10**n for n, digit in enumerate(part, 1))
     whole = text.replace(",", "")
     return float(whole) if whole.count(".") < 2 else float(whole.replace(".", "", whole.count(".") - 1))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.tokens import STOP, ZH_STOP, fold, stem
+from serve.bounds import LONGER, NONE, SHORTER
 from serve.quantities import Quantity, quantities
 from serve.wording import CLAUSE, EMPTY, EMPTY_ZH, PIECE, Place, places
 
@@ -30,16 +31,17 @@ IRREGULAR = {
 }
 # what looks like a negation and is none
 NO_NEGATION = re.compile(
-    r"\bno(?:t)? (?:more|less|fewer|longer|later|earlier|higher|lower|over|greater) than\b|\bnot exceed\w*|\bnot only\b"
+    rf"{NONE}(?:(?:more|less|{LONGER}|{SHORTER}) than|exceed\w*|upwards of|(?:above|over|under|below)(?: the age of)?\s*(?=[£$€\d\x01]))"
+    r"|\bno(?:t)? (?:more|less|fewer|longer|later|earlier|higher|lower|over|greater) than\b|\bnot exceed\w*|\bnot only\b"
     r"|\bnot be (?:\w+ )?(?:more|less|fewer|longer|later|earlier|higher|lower|over|greater|shorter) than\b"
     r"|\bwithout (?:cause|delay|further \w+|exception|undue)\b|\bwhether or not\b|\bnot until\b"
-    r"|不[得能可应宜准许]?超过|没有超过|未超过|不[得能可应宜准许]?[少低高多大小短长晚早]于|不足|未满|不满"
+    r"|不[得能可应宜准许]?超过|没有超过|未超过|不[得能可应宜准许]?[少低高多大小短长晚早]于|不足|未满|不满|不到(?=[\d一二三四五六七八九十百千万两半])|不[得能可应宜准许]?[长高低重大多晚]过"
     r"|不等(?!于)|不一|不论|不管|无论|不同|不断|不锈|非常|不仅|不但|是否|未经处理|不影响|不停止|不妨碍|不久|无关",
     re.I,
 )
 NEGATION = re.compile(
     r"\b(?:not|never|no|none|neither|nor|cannot|without|nobody|nothing|forbidden|prohibited|banned|refuse[sd]?|reject(?:s|ed)?"
-    r"|turn(?:s|ed)? down|declines?d?|fail(?:s|ed)?|except(?:ing)?|excluding|excluded|exempt|impossible|unable|invalid"
+    r"|turn(?:s|ed)? down|declines?d?|fail(?:s|ed|ing)?|except(?:ing)?|excluding|excluded|exempt|impossible|unable|invalid"
     r"|un(?:opened|signed|paid|marked|used|changed|altered|confirmed|touched|plugged|tested|known|limited|insured|authorised))\b"
     r"|n't\b|不|未|无|没|禁|勿|非(?!常)|除外|例外|免(?!得)|拒",
     re.I,
