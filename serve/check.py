@@ -19,7 +19,7 @@ from serve.quantities import quantities
 from serve.reading import reading
 from serve.roles import wrong_role
 from serve.schema import Support
-from serve.tables import wrong_cell, wrong_column, wrong_extreme, wrong_heading, wrong_row
+from serve.tables import unnamed_row, wrong_cell, wrong_column, wrong_extreme, wrong_heading, wrong_row
 from serve.wording import EMPTY_ZH, PIECE, content, pairs
 
 ENOUGH = 0.4  # share of a sentence's words that the span and its heading must have
@@ -31,6 +31,7 @@ FEWEST = 2  # words of its own that a sentence must have in common with the span
 COPY = 0.85  # share of a sentence's words that follow each other as in the span: it is nearly a copy
 LONGEST = 8000  # characters of a sentence or a span; what is longer is neither, and would take long
 LOOPS = 0.4  # share of different words in a long sentence below which it only repeats itself
+LISTED = re.compile(r"^\s*(?:\d{1,2}[.)、]|[-*•])\s+")
 ANSWER = re.compile(r"^\s*(?:yes|no|是的|是|不是|可以|不可以|能|不能|不行|对)\s*[,，。.]\s*", re.I)
 SOURCE = re.compile(r"^\s*(?:according to|under|as stated in|per|根据|依据|按照|依照)[^,，]{1,60}[,，]\s*", re.I)
 NUMBERING = re.compile(r"(?>[-*•]|[(（]?[\da-z一二三四五六七八九十]{1,4}+[)）]?|第[\d一二三四五六七八九十百]++[条款项]){0,3}+", re.I)
@@ -46,7 +47,7 @@ class Verdict(NamedTuple):
 
 def check(sentence: str, span: str, context: str = "") -> Verdict:
     """How far `span`, which stands under `context`, supports `sentence` (without markers)."""
-    said = SOURCE.sub("", ANSWER.sub("", sentence)) or sentence
+    said = SOURCE.sub("", ANSWER.sub("", LISTED.sub("", sentence))) or sentence
     if copied(said, span):
         return Verdict("supported", share=1.0)
     if max(len(said), len(span)) > LONGEST:
@@ -73,6 +74,7 @@ def _fault(said: str, span: str, context: str) -> str:
         or wrong_row(said, span)
         or wrong_cell(said, span, context)
         or wrong_heading(said, span, context)
+        or unnamed_row(said, span)
         or wrong_name(said, span, around)
         or contradicted(said, span)
         or clashes(reading(said), reading(span))

@@ -6,7 +6,7 @@ from corpora import Profile
 from ingest.language import language
 from ingest.schema import Hit
 from ingest.tokens import exact_tokens, fold, is_cjk, tokens
-from serve.question import asked_words
+from serve.question import asked_words, asks_for
 from serve.reading import reading
 
 # Of a question's words, of Chinese ones its pairs of characters: single ones are everywhere, and a pair is broken by every other
@@ -46,9 +46,14 @@ def strays(question: str, sentence: str, spans: str) -> bool:
 
 
 def unfounded(question: str, sentence: str, spans: str) -> bool:
-    """Have the spans less than half of what `sentence` says beyond the question, and no figure of it? Asked words prove nothing."""
+    """Have the spans less than half of what `sentence` says beyond the question, and no figure of it? Asked words prove nothing.
+
+    To a question for something, which asks no yes or no, a sentence that says nothing beyond it is no answer.
+    """
     asked, said, has = reading(question), reading(sentence), reading(spans)
     new = [term for term in said.terms if not asked.has(term)]
+    if not new and not said.figures and asks_for(question):
+        return True
     figures = {(q.value, q.dimension) for q in said.figures} & {(q.value, q.dimension) for q in has.figures}
     return not figures and sum(map(has.has, new)) < len(new) / 2
 

@@ -88,10 +88,11 @@ def score_sentences(question: str, hits: Sequence[Hit]) -> list[Scored]:
     average = sum(said.total() for said in words) / len(spans) or 1.0
     best = max(hit.score for hit in hits) or 1.0
     above = {hit.chunk.id: set(tokens(hit.chunk.context)) for hit in hits}
+    headers = {hit.chunk.context.rpartition(": ")[2] for hit in hits if "|" in hit.chunk.context}
     for span, said in zip(spans, words, strict=True):
         heading = above[span.hit.chunk.id]
         shared = asked & said.keys()
-        if said.keys() <= heading or strays(question, span.text, span.text):
+        if said.keys() <= heading or span.text.strip() in headers or strays(question, span.text, span.text):
             continue  # a heading alone says nothing
         long = K1 * (1 - B + B * said.total() / average)
         score = sum(weight[w] * said[w] * (K1 + 1) / (said[w] + long) for w in shared)

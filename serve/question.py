@@ -23,6 +23,9 @@ EXPECTED: tuple[tuple[Pattern[str], Pattern[str]], ...] = (
     (re.compile(r"多少|几[个名人次年天岁位元]|多[大长高久重远]|金额|价格|数量|比例"
                 r"|\bhow (?:many|much|long|old|far|often|high|large)\b", re.I), COUNTED),
 )  # fmt: skip
+FOR = re.compile(
+    r"\b(?:what|which|who|whom|whose|when|where|why|how)\b|什么|哪|谁|多少|几[个名年天次人项条]|如何|怎么|怎样|为何|多[长久大高远]", re.I
+)
 HOW = re.compile(
     r"\bhow (?:do|does|did|can|could|to|should|would|is|are)\b|\bsteps?\b|\bprocedure\b"
     r"|步骤|流程|程序|怎么(?!样|规定|说)|如何|怎样",
@@ -48,3 +51,8 @@ def answers(expects: Pattern[str] | None, question: str, text: str) -> bool:
 def asks_how(question: str) -> bool:
     """Does it ask for steps?"""
     return bool(HOW.search(question))
+
+
+def asks_for(question: str) -> bool:
+    """Does it ask for something, not whether something is so?"""
+    return bool(FOR.search(question))

@@ -10,7 +10,7 @@ import serve.reading
 from corpora import load_profile, profile_names
 from ingest.readers import read, readable
 from ingest.sentences import sentences
-from serve.check import check
+from serve.check import LISTED, check
 from serve.quantities import quantities
 from tests.bench.citations import pairs, passes, score
 
@@ -46,7 +46,8 @@ def test_every_sentence_supports_itself(shipped: list[str]) -> None:
 def test_a_copy_with_another_figure_never_passes(shipped: list[str]) -> None:
     dice, changed = random.Random(5), 0
     for sentence in shipped:
-        places = [m.start() for m in re.finditer(r"\d", sentence)]
+        numbered = LISTED.match(sentence)  # which step it is, is no claim
+        places = [m.start() for m in re.finditer(r"\d", sentence) if not numbered or m.start() >= numbered.end()]
         if not places:
             continue
         at = dice.choice(places)
@@ -244,6 +245,8 @@ def test_a_company_is_the_party_that_the_context_says() -> None:
         ("The pump stops at 80 °C.", LIMITS, "Limits: Of | Alarm at | Stop at", "a figure of"),
         ("The pump stops when the oil reaches 90 °C.", LIMITS, "Limits: Of | Alarm at | Stop at", ""),
         ("Fees came to £480 in 2024.", "| Fees | 480 | 510 |\n| Gifts | 20 | 30 |", "In £ thousand: Item | 2024 | 2025", "another"),
+        ("2. The lid bolts take 17 N·m.", "M8 | 17 N·m | 25 N·m", "Torques › 2 Lid bolts: Bolt | Steel | Alloy", "a figure of"),
+        ("The lid bolts, M8, take 17 N·m in steel.", "M8 | 17 N·m | 25 N·m", "Torques › 2 Lid bolts: Bolt | Steel | Alloy", ""),
         ("12毫米板的电流为60 A。", "| 板厚（mm） | 电流（A） |\n|---|---|\n| 6 | 60 |\n| 12 | 100 |", "", "a "),
     ],
 )

@@ -51,3 +51,9 @@ def test_words_that_were_asked_prove_no_answer(sentence: str, is_so: bool) -> No
     question = "How long must the roof fan of the pump room run before anybody enters?"
     span = "The roof fan of the pump room runs for 20 minutes before anybody enters."
     assert unfounded(question, sentence, span) is is_so
+
+
+def test_the_question_said_again_is_no_answer() -> None:
+    span = "Gears | MK oil VG 46 | 2 L"
+    assert unfounded("Which brand of oil is approved for the gears?", "The brand of oil is approved for the gears.", span)
+    assert not unfounded("Is the oil approved for the gears?", "The oil is approved for the gears.", span)

@@ -42,7 +42,11 @@ def main() -> None:
 
 
 def shown(figures: dict[str, Any]) -> dict[str, Any]:
-    return {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items() if value is not None}
+    """Each figure with its 95 % interval; those of citations for what the model named and for what is shown."""
+    flat = {f"{name}, {by}" if by else name: (by_value, figures["interval"].get(f"{name}.{by}" if by else name))
+            for name, value in figures.items() if name != "interval"
+            for by, by_value in (value.items() if isinstance(value, dict) else [("", value)])}  # fmt: skip
+    return {name: f"{value:.3f} [{within[0]:.3f}, {within[1]:.3f}]" if within else value for name, (value, within) in flat.items()}
 
 
 if __name__ == "__main__":
