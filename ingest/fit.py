@@ -26,6 +26,7 @@ from ingest.fitted import write_fitted
 from ingest.keywords import Keywords
 from ingest.language import language
 from ingest.manifest import Manifest, stamp
+from ingest.proximity import CODE
 from ingest.schema import Chunk
 from ingest.search import CANDIDATES, fuse
 from ingest.sentences import sentences
@@ -38,7 +39,6 @@ FEWEST = 40
 CHUNKS = 4000  # of the corpus that are searched; more cost time and change little
 WORDS = (4, 12)  # of an English question
 CHARACTERS = (6, 40)  # of a Chinese one
-CODE = re.compile(r"^\s*(?:(?:async|export|public|private|protected|static|pub) )*(?:def|class|function|func|fn|interface|struct)\b", re.M)
 COMMENT = re.compile(r'"""(.*?)"""|\'\'\'(.*?)\'\'\'|/\*+(.*?)\*/|(?:#|//)[ \t]*([^\n]*)', re.S)
 NO_PROSE = re.compile(r"[_{}()\[\]=<>;|\\@#$%^&*+~]|\w\.\w|\bimport\b")
 KEPT = 0.6  # of a sentence's words or clauses stand in the question

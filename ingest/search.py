@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from heapq import nlargest
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from ingest.keywords import Found, Keywords
 from ingest.language import language
 from ingest.manifest import Manifest, stamp
 from ingest.named import Names
+from ingest.proximity import BEST, proximity
+from ingest.proximity import WEIGHT as PROXIMITY
 from ingest.schema import Hit
 from ingest.settings import Settings
 from ingest.tokens import exact_tokens, fold, tokens, written, written_heads
@@ -144,6 +147,7 @@ class Searcher:
             score = mix(keyword, {i: s for i, s in shared.items() if i in live})
         else:
             score = fuse(keyword, cosine, weight, keywords.ceiling(query))
+        score = self._nearer(query, score, {i: live[i][0].embedded for i in nlargest(BEST, score, key=lambda i: score[i])}, keywords)
         cited = self._authorities(corpus)
         score = {i: s * cited.get(live[i][0].version, 1.0) for i, s in score.items()}
         if own:
@@ -210,6 +214,12 @@ class Searcher:
                 known[1].reload()
             self._keywords[corpus_id] = (generation, known[1])
             return known[1]
+
+    @staticmethod
+    def _nearer(query: str, score: dict[str, float], best: dict[str, str], keywords: Keywords) -> dict[str, float]:
+        """The scores with that of proximity, for the best of them, still between 0 and 1."""
+        near = proximity(query, best, keywords.idf)
+        return {i: (s + PROXIMITY * near.get(i, 0.0)) / (1 + PROXIMITY) for i, s in score.items()}
 
     @staticmethod
     def _words(keywords: Keywords, query: str, fetch: int, within: dict[str, int], codes: set[str]) -> list[Found]:
