@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from ingest.tokens import fold, is_cjk
-from serve.contradiction import clashes, contradicted
+from serve.contradiction import beyond, clashes, contradicted
 from serve.figures import apart, wrong_quantity, wrong_unit
 from serve.labels import wrong_label
 from serve.names import by_role, wrong_name
@@ -78,6 +78,7 @@ def _fault(said: str, span: str, context: str) -> str:
         or unnamed_row(said, span)
         or wrong_name(said, span, around)
         or contradicted(said, span)
+        or beyond(reading(said), reading(span))
         or clashes(reading(said), reading(span))
         or wrong_role(reading(said), reading(span))
         or replaced(said, span, around)
