@@ -192,8 +192,11 @@ class Searcher:
 
     def searched(self, corpus: str, where: Where = EVERYWHERE) -> int:
         """How many documents that is."""
-        places = self._named(corpus)[1]
-        return len(where.versions(places, corpus) or {p.version for p in places.rows})
+        return len(self.within(corpus, where) or {p.version for p in self._named(corpus)[1].rows})
+
+    def within(self, corpus: str, where: Where) -> set[str]:
+        """The versions that are meant; none where all are. Raises `UserError` where there is no such document."""
+        return where.versions(self._named(corpus)[1], corpus)
 
     def _within(self, versions: set[str]) -> dict[str, int]:
         """The versions, with how many chunks each has."""
