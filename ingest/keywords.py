@@ -68,17 +68,19 @@ class Keywords:
         writer.commit()
         writer.wait_merging_threads()
 
-    def search(self, query: str, k: int, versions: Collection[str] = (), codes: Collection[str] | None = None) -> list[Found]:
-        """Up to `k` chunks by BM25 and as many for each code asked for, those that are about it first; `versions`: of these alone.
+    def search(self, query: str, k: int, versions: Collection[str] = (), codes: Collection[str] | None = None,
+               ids: Collection[str] = ()) -> list[Found]:  # fmt: skip
+        """Up to `k` chunks by BM25 and as many for each code asked for, those that are about it first.
 
-        `codes` are the exact tokens that come first: the query's own where it is None.
+        `versions`, `ids`: of these versions and chunks alone. `codes` are the exact tokens that come first: the query's own where it is
+        None.
         """
         searcher = self.index.searcher()
         words = tokens(query)
         if not words or not searcher.num_docs:
             return []
         terms = [(tantivy.Occur.Should, self._term("body", word)) for word in words]
-        within = [(tantivy.Occur.Must, self._within(versions))] if versions else []
+        within = [(tantivy.Occur.Must, self._within(these, field)) for these, field in ((versions, "version"), (ids, "id")) if these]
         found: dict[str, float] = {}
         exactness: dict[str, int] = {}
 
@@ -128,8 +130,8 @@ class Keywords:
     def _term(self, field: str, token: str) -> tantivy.Query:
         return tantivy.Query.term_query(self.schema, field, token)
 
-    def _within(self, versions: Collection[str]) -> tantivy.Query:
-        return self._unweighed(tantivy.Query.term_set_query(self.schema, "version", sorted(versions)))
+    def _within(self, these: Collection[str], field: str = "version") -> tantivy.Query:
+        return self._unweighed(tantivy.Query.term_set_query(self.schema, field, sorted(these)))
 
     @staticmethod
     def _unweighed(query: tantivy.Query) -> tantivy.Query:

@@ -5,7 +5,7 @@ A version is one parse of one file's bytes in one corpus. Search sees a version 
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -207,6 +207,15 @@ class Manifest:
             (json.dumps([[version, int(ordinal)] for version, _, ordinal in (i.rpartition(":") for i in ids)]), corpus),
         )  # fmt: skip
         return {chunk.id: (chunk, row["document"] or "") for row in rows for chunk in [_chunk(row)]}
+
+    def under(self, corpus: str, holds: Callable[[str], bool], versions: Collection[str] = ()) -> set[str]:
+        """Ids of the live chunks whose trail of headings `holds` says yes to; of these `versions` alone where there are any."""
+        among = " AND v.id IN (SELECT value FROM json_each(?))" if versions else ""
+        rows = self.db.execute("SELECT c.version, c.ordinal, c.context FROM versions v JOIN chunks c ON c.version = v.id "
+                               f"WHERE v.corpus = ? AND v.live = 1{among}",
+                               (corpus, json.dumps(list(versions)))[: 1 + bool(versions)]).fetchall()  # fmt: skip
+        held = {context: holds(context) for context in {row["context"] for row in rows}}
+        return {f"{row['version']}:{row['ordinal']}" for row in rows if held[row["context"]]}
 
     def lengths(self, versions: Iterable[str]) -> dict[str, int]:
         """How many chunks each version has."""

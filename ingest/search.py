@@ -117,6 +117,9 @@ class Searcher:
         corpus_id = str(self.manifest.corpus_id(corpus))
         names, places = self._named(corpus)
         within = self._within(where.versions(places, corpus))
+        under = self.manifest.under(corpus, where.holds, within) if where.section else set()
+        if where.section and not under:
+            return []
         named = names.named(query)
         named &= within.keys() or named
         codes = exact_tokens(query)
@@ -126,16 +129,16 @@ class Searcher:
         is_unread = language(query) not in self.embedder.languages
         fetch = max(CANDIDATES, 5 * k)
         while True:
-            dense = self._pool.submit(self._dense, corpus_id, vector, fetch, k, within, keywords.size())
-            words = {w.id: w for w in self._words(keywords, query, fetch, within, elsewhere)}
+            dense = self._pool.submit(self._dense, corpus_id, vector, fetch, k, within, keywords.size(), under)
+            words = {w.id: w for w in self._words(keywords, query, fetch, within, elsewhere, under)}
             if named:
                 words |= {w.id: w for w in keywords.search(query, fetch, named, codes)}
             shared = self._shared(corpus, keywords, list(words.values()), fetch, within) if is_unread else {}
             words |= {i: Found(i, 0.0, 0) for i in shared if i not in words}
+            if under:
+                words = {i: w for i, w in words.items() if i in under}
             near = dense.result()
             live = self.manifest.live_chunks(corpus, {*words, *(i for i, _ in near)})
-            if where.section:
-                live = {i: found for i, found in live.items() if where.holds(found[0].context)}
             # retired versions stay in both indexes until they are swept: ask for more until k live ones are left
             if len(live) >= k or fetch >= 3200 or max(len(words), len(near)) < fetch:
                 break
@@ -193,8 +196,11 @@ class Searcher:
 
     def searched(self, corpus: str, where: Where = EVERYWHERE) -> int:
         """How many documents that is."""
-        places = self._named(corpus)[1]
-        return len(where.versions(places, corpus) or {p.version for p in places.rows})
+        return len(self.within(corpus, where) or {p.version for p in self._named(corpus)[1].rows})
+
+    def within(self, corpus: str, where: Where) -> set[str]:
+        """The versions that are meant; none where all are. Raises `UserError` where there is no such document."""
+        return where.versions(self._named(corpus)[1], corpus)
 
     def _within(self, versions: set[str]) -> dict[str, int]:
         """The versions, with how many chunks each has."""
@@ -222,8 +228,10 @@ class Searcher:
         return {i: (s + PROXIMITY * near.get(i, 0.0)) / (1 + PROXIMITY) for i, s in score.items()}
 
     @staticmethod
-    def _words(keywords: Keywords, query: str, fetch: int, within: dict[str, int], codes: set[str]) -> list[Found]:
-        """Chunks by words, of the versions `within` alone where there are any."""
+    def _words(keywords: Keywords, query: str, fetch: int, within: dict[str, int], codes: set[str], under: set[str]) -> list[Found]:
+        """Chunks by words, of the versions `within` and the chunks `under` alone where there are any."""
+        if under:
+            return keywords.search(query, fetch, (), codes, under)
         share = sum(within.values()) / max(keywords.size(), 1)
         if share > BROAD:  # quicker than to ask for each of a thousand versions
             found = [w for w in keywords.search(query, int(SPARE * fetch / share), (), codes) if _version(w.id) in within]
@@ -240,8 +248,11 @@ class Searcher:
         return {w.id: w.score for w in found}
 
     def _dense(self, corpus_id: str, vector: Vector | None, fetch: int, k: int, within: dict[str, int],
-               size: int) -> list[tuple[str, float]]:  # fmt: skip
-        """Up to `fetch` chunks by cosine, of the versions `within` alone where there are any; `size` counts all chunks."""
+               size: int, under: set[str]) -> list[tuple[str, float]]:  # fmt: skip
+        """Up to `fetch` chunks by cosine, of the versions `within` and the chunks `under` alone where there are any.
+
+        `size` counts all chunks.
+        """
         import httpx
         from chromadb.errors import NotFoundError
 
@@ -250,6 +261,10 @@ class Searcher:
         count = sum(within.values())
         try:
             vectors = self._vectors(corpus_id)
+            if under:
+                small = len(under) <= NARROW  # Chroma takes long over more, and what is near is then most likely there
+                found = vectors.among(vector, sorted(under), fetch) if small else vectors.search(vector, min(MOST, size))
+                return [(i, s) for i, s in found if i in under]
             if not within:
                 return vectors.search(vector, fetch)
             if count <= NARROW:

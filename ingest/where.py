@@ -36,7 +36,7 @@ class Places:
         """Those of this name, path or version, else those that the pattern fits. Raises `UserError` where there is none."""
         found = self.called.get(document) or [p for p in self.rows if any(c in document for c in "*?[") and fnmatchcase(p.name, document)]
         if not found:
-            raise UserError(f"No document {document!r} in {corpus}.", f"See: ingest list {corpus}")
+            raise UserError(f"No document {document[:80]!r} in {corpus}.", f"See: ingest list {corpus}")
         return found
 
 

@@ -59,13 +59,13 @@ class Attached:
             try:
                 keep(path, file)
                 self._publish(own, path, self._parsed(own, path, embedder), embedder)
+                return next(row for row in self.files(key, conversation) if row["document"] == name)
             finally:
                 path.unlink(missing_ok=True)
                 if not self.files(key, conversation):  # nothing came of the first one
                     shutil.rmtree(own.root, ignore_errors=True)
         finally:
             self._reading.release()
-        return next(row for row in self.files(key, conversation) if row["document"] == name)
 
     def files(self, key: str, conversation: str) -> list[dict[str, Any]]:
         """document, version, title, pages and chunks of each attached file; none where there are none."""
@@ -104,12 +104,14 @@ class Attached:
 
         Where nothing was asked a conversation is on no list, so that nobody else would ever delete them.
         """
-        known, now = {self._folder(key, conversation) for key, conversation in asked}, time.time()
-        old = [f for f in (self.settings.root / CORPUS).glob("*") if f not in known and now - f.stat().st_mtime > UNASKED]
-        for folder in old:
-            with self._reading:
-                shutil.rmtree(folder, ignore_errors=True)
-        return len(old)
+        known, gone = {self._folder(key, conversation) for key, conversation in asked}, 0
+        for folder in (self.settings.root / CORPUS).glob("*"):
+            if folder not in known and _is_old(folder):
+                with self._reading:
+                    if _is_old(folder):  # else a file came to it while this waited
+                        shutil.rmtree(folder, ignore_errors=True)
+                        gone += 1
+        return gone
 
     def _folder(self, key: str, conversation: str) -> Path:
         """A key's conversation; the same id of another key is another one."""
@@ -169,6 +171,13 @@ class Attached:
                     (own.root / "files" / gone).unlink(missing_ok=True)
         finally:
             manifest.close()
+
+
+def _is_old(folder: Path) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime > UNASKED
+    except FileNotFoundError:  # another has swept it, or its conversation was deleted
+        return False
 
 
 def beside(question: str, hits: list[Hit], attached: list[Hit]) -> list[Hit]:

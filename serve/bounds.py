@@ -20,11 +20,11 @@ AHEAD = [
            r"|up to|as (?:many|much|long) as|within|maximum(?: of)?|(?:not|never) exceed(?:ing)?|capped at|limited to|ceiling of|until"
            r"|(?<!no )(?<!not )(?:fewer|less|lower|colder|cooler|younger|shorter|smaller|lighter|earlier|sooner) than|under|below"
            r"|不[得能可应宜准许]?(?:超过|多于|大于|高于|长于|晚于|迟于)|不[得能可应宜准许]?[长高低重大多晚]过|没有超过|未超过|未满|不满|最多|至多|最长|最高"
-           r"|(?<![不得能可应宜准许])(?:少于|低于|小于)|不足|不到|未达到?"),
+           r"|(?<!不)(?<!不[得能可应宜准许])(?:少于|低于|小于)|不足|不到|未达到?"),
     (LEAST, r"at least|not be (?:\w+ )?(?:less|fewer|lower|shorter|earlier|sooner) than"
             r"|no(?:t)? (?:less|fewer|lower|shorter|earlier|sooner) than|minimum(?: of)?|over(?=\s*$)|above|(?<!not )exceed(?:s|ed|ing)?"
             r"|(?<!no )(?<!not )(?:more|older|longer|higher|greater|hotter|heavier|larger|bigger|later) than|(?<!no )(?<!not )upwards of"
-            r"|不[得能可应宜准许]?(?:少于|低于|小于|短于|早于)|至少|最少|最低|最短|(?<![不得有未能可应宜准许])(?:超过|高于|大于|多于)"
+            r"|不[得能可应宜准许]?(?:少于|低于|小于|短于|早于)|至少|最少|最低|最短|(?<![不未])(?<!不[得能可应宜准许])(?<!没有)(?:超过|高于|大于|多于)"
             r"|(?<![不未])满|(?<!未)达到?"),
     (BEFORE, r"\bbefore|prior to"), (AFTER, r"\bafter|\bsince|on or after"),
 ]  # fmt: skip

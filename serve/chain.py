@@ -146,7 +146,7 @@ class Assistant:
 
     def answers(self, turn: Turn) -> Iterator[Piece]:
         """Survey, refuse, generate or quote; every sentence leaves after its check."""
-        found = None if turn.form or turn.where else survey(turn.standalone, self.searcher, self.profile.name)
+        found = None if turn.form else survey(turn.standalone, self.searcher, self.profile.name, turn.where)
         if found:
             yield from self.reply.survey(turn, found)
         elif turn.evidence < enough(self.profile, turn.lang):

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from ingest.tokens import fold, is_cjk
-from serve.contradiction import clashes, contradicted
+from serve.contradiction import beyond, clashes, contradicted
 from serve.figures import apart, wrong_quantity, wrong_unit
 from serve.labels import wrong_label
 from serve.names import by_role, wrong_name
@@ -29,7 +29,8 @@ OWN = 0.6  # share of a clause's words that nothing has, where it is such a clai
 CLAIM = 2  # words or characters that make a claim; fewer are connectives
 FEWEST = 2  # words of its own that a sentence must have in common with the span
 COPY = 0.85  # share of a sentence's words that follow each other as in the span: it is nearly a copy
-LONGEST = 8000  # characters of a sentence or a span; what is longer is neither, and would take long
+LONGEST = 4000  # characters of a sentence or a span; what is longer is neither, and would take long
+MANY = 100  # figures; what has more is a list of them, of which no rule here can say what each is of
 LOOPS = 0.4  # share of different words in a long sentence below which it only repeats itself
 LISTED = re.compile(r"^\s*(?:\d{1,2}[.)、]|[-*•])\s+")
 ANSWER = re.compile(r"^\s*(?:yes|no|是的|是|不是|可以|不可以|能|不能|不行|对)\s*[,，。.]\s*", re.I)
@@ -50,7 +51,7 @@ def check(sentence: str, span: str, context: str = "") -> Verdict:
     said = SOURCE.sub("", ANSWER.sub("", LISTED.sub("", sentence))) or sentence
     if copied(said, span):
         return Verdict("supported", share=1.0)
-    if max(len(said), len(span)) > LONGEST:
+    if max(len(said), len(span)) > LONGEST or max(len(quantities(said)), len(quantities(span))) > MANY:
         return Verdict("unsupported", "too long to be compared")
     words, known = content(said), set(content(context)) | set(content(span))
     if len(set(words)) < FEWEST or len(set(words)) < LOOPS * len(words):
@@ -77,6 +78,7 @@ def _fault(said: str, span: str, context: str) -> str:
         or unnamed_row(said, span)
         or wrong_name(said, span, around)
         or contradicted(said, span)
+        or beyond(reading(said), reading(span))
         or clashes(reading(said), reading(span))
         or wrong_role(reading(said), reading(span))
         or replaced(said, span, around)

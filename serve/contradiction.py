@@ -6,7 +6,7 @@ Part of the citation check.
 import re
 
 from serve.alignment import Aligned, aligned, likeness, moved, opposed, within
-from serve.reading import NEGATION, Reading, Term, negations, reading
+from serve.reading import NEGATION, Reading, Term, base, negations, reading
 from serve.wording import PIECE, Place, clauses, content, pairs
 
 DENIED = 0.7  # share of a denied clause's words that a sentence without a denial may not have
@@ -37,7 +37,8 @@ OPPOSITES = [
         ("最长", "最短"), ("最高", "最低"), ("最多", "最少"), ("最大", "最小"), ("至少", "至多"), ("增加", "减少"), ("左", "右"),
         ("之前|以前", "之后|以后"), ("打开|开启", "关闭"), ("上级", "下级"), ("升高|上升", "降低|下降"), ("入库", "出库"),
         ("顺时针", "逆时针"), ("包括|包含", "除外|不包括"), ("提前", "延后|推迟"), ("全部", "部分"), (r"\bminimum\b", r"\bmaximum\b"),
-        (r"\bbefore\b", r"\bafter\b"), (r"\b(?:above|over|higher|greater|more)\b", r"\b(?:below|under|lower|less)\b"),
+        (r"\bbefore\b", r"\bafter\b|\bwithin (?:\w+ ){1,4}of\b"),
+        (r"\b(?:above|over|higher|greater|more)\b", r"\b(?:below|under|lower|less)\b"),
         (r"\bopen(?:s|ed|ing)?\b", r"\bclos(?:e|es|ed|ing)\b"), (r"\bstart(?:s|ed)?\b", r"\bstop(?:s|ped)?\b"),
         (r"\bincreas\w*", r"\bdecreas\w*|\breduc\w*"), (r"\bleft\b", r"\bright\b"),
         (r"\binclud(?:e|es|ing|ed)\b", r"\bexcept\b|\bexclud\w*"), (r"\benabled?s?\b", r"\bdisabled?s?\b"),
@@ -69,6 +70,12 @@ NARROW = re.compile(
 FLIP = re.compile(
     r"\b(?:lack(?:s|ing)?|missing|absent|avoid(?:s|ed|ing)?|prevent\w*|cease[sd]?|unless|otherwise|outside|other than|apart from|besides)\b"
     r"|(?<![扣消清删排解去])除(?!外)[^，。；]{1,24}外|(?<!例)(?<!除)(?:以外|之外)|缺(?!省)",
+    re.I,
+)
+# before or after what
+EVENT = re.compile(
+    r"(?P<zh>[\u4e00-\u9fff]{2})[之以]?(?P<side>[前后])"
+    r"|\b(?P<when>before|after)\s+(?:the |an? |its |their |each |every )?(?P<en>[a-z]\w+)",
     re.I,
 )
 # one thing before another: which of the two groups is the earlier
@@ -129,6 +136,20 @@ def contradicted(sentence: str, span: str) -> str:
             if negations(clause) and terms and len(terms & everything) >= DENIED * len(terms) and _odd(reading(sentence), reading(span)):
                 return f"what the span denies: {clause.strip()}"
     return ""
+
+
+def beyond(said: Reading, has: Reading) -> str:
+    """Where the sentence puts before an event what the span puts after it, or the other way round: 验收前付款 for 验收后付款."""
+    mine, theirs = _events(said.text), _events(has.text)
+    if negations(said.bare) % 2 != negations(has.bare) % 2:
+        return ""  # not before the test is after it
+    return next((f"the opposite: {shown}" for (event, side), shown in mine.items()
+                 if (event, not side) in theirs and (event, side) not in theirs and (event, not side) not in mine), "")  # fmt: skip
+
+
+def _events(text: str) -> dict[tuple[str, bool], str]:
+    """Each event by which something is timed, and whether it is before it; with the words."""
+    return {(m["zh"] or base(m["en"]), (m["side"] or m["when"].lower()) in ("前", "before")): m[0] for m in EVENT.finditer(text)}
 
 
 def clashes(said: Reading, has: Reading) -> str:

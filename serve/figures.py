@@ -40,6 +40,7 @@ _NAMED = [
 ] + ["毫秒", "毫米", "厘米", "千克", "公斤", "毫升"]
 UNIT_NAME = re.compile("|".join(rf"(?<![A-Za-z]){u}(?![A-Za-z])" if u.isascii() else u for u in sorted(_NAMED, key=len)[::-1]), re.I)
 KIND = dict.fromkeys(("time", "month", "shift", "working day"), "time")
+THROUGH = re.compile(r"\s*(?:to|至|到|[-~])\s*")
 CUTS = (PIECE, re.compile("[,，]"), CLAUSE, re.compile("、"))  # what parts the words about one figure from those about the next
 OFTEN = re.compile(r"\bonce\b|一次")
 
@@ -70,7 +71,7 @@ def wrong_quantity(sentence: str, span: str, context: str) -> str:
         if q.bound:
             like = {k: likeness(folded, (q.start, q.end), text, (k.start, k.end)) for k in alike}
             near = [k for k in alike if like[k] >= 0.6 * max(like.values())]
-            if all({q.bound, k.bound} in OPPOSED for k in near):
+            if all({q.bound, _limit(k, known, text)} in OPPOSED for k in near):
                 return f"another bound: {shown}"
         elif rivals and q.dimension and all(k.bound in (MOST, LEAST) for k in alike) and not all(k.bound for k in rivals):
             return f"a bound, not the figure itself: {shown}"
@@ -87,6 +88,17 @@ def wrong_quantity(sentence: str, span: str, context: str) -> str:
     there = {m.groups() for m in EXCHANGE.finditer(text)}
     if any((b, a, d, c) in there and (a, b, c, d) not in there for a, b, c, d in here):
         return "figures exchanged"
+    return ""
+
+
+def _limit(q: Quantity, known: Sequence[Quantity], span: str) -> str:
+    """The bound that a figure is, an end of a range too: from 15 to 25 is at least 15."""
+    if q.bound or q.dimension in ("clock", "hour", "day", "date"):  # closed after 17:00 follows from open until then
+        return q.bound
+    for other in known:
+        first, last = sorted((q, other), key=lambda k: k.start)
+        if first.value < last.value and first.dimension == last.dimension and THROUGH.fullmatch(span, first.end, last.start):
+            return LEAST if q == first else MOST
     return ""
 
 

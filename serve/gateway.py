@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, cast
 from uuid import uuid4
 
 import httpx
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from serve.completion import ChatRequest
 
 ASKED_AT_ONCE = 16  # questions being answered; more wait their turn
-REMEMBERED = 3600.0  # seconds in which an answer that was begun before its conversation was deleted has ended
+REMEMBERED = 3600.0  # seconds in which an answer or a file that was begun before its conversation was deleted has ended
 WAITING = 64  # and more than these are sent away
 Told = str | Thought | Trace
 log = logging.getLogger(__name__)
@@ -139,11 +139,27 @@ class Gateway:
             "adapter": serving.name if serving else None, "examples": profile.serve.examples,
         })  # fmt: skip
 
-    def forget(self, key: str, conversation: str) -> int:
-        """Delete a conversation, what is still being answered in it included; returns how many turns it had."""
+    def attach(self, key: str, conversation: str, label: str, file: BinaryIO) -> dict[str, Any]:
+        """Attach a file, as `Attached.add` does. Raises `UserError` where its conversation was deleted meanwhile."""
+        begun = time.monotonic()
+        self.attached.sweep(self.journal.asked())
+        row = self.attached.add(key, conversation, label, file, self.searcher.embedder)
+        if self._is_forgotten(key, conversation, begun):
+            self.attached.forget(key, conversation)
+            raise UserError("The conversation was deleted while the file was read.", "Attach it to another one.")
+        return row
+
+    def forget(self, key: str, conversation: str) -> tuple[int, int]:
+        """Delete a conversation, what is still being answered or read in it included; returns how many turns and files it had."""
         now = time.monotonic()
         self._forgotten = {one: at for one, at in self._forgotten.items() if at > now - REMEMBERED} | {(key, conversation): now}
-        return self.journal.delete_conversation(conversation, key)
+        if files := len(self.attached.files(key, conversation)):
+            self.attached.forget(key, conversation)
+        return self.journal.delete_conversation(conversation, key), files
+
+    def _is_forgotten(self, key: str, conversation: str, begun: float) -> bool:
+        """Was the conversation deleted since then?"""
+        return self._forgotten.get((key, conversation), 0.0) > begun
 
     @contextmanager
     def _turn_of(self, key: str, conversation: str, corpus: str) -> Iterator[Trace | None]:
@@ -211,7 +227,7 @@ class Gateway:
                     if isinstance(piece, Trace):
                         piece = piece.model_copy(update={"key": key, "conversation": conversation})
                         self.journal.add_trace(piece)
-                        if self._forgotten.get((key, conversation), 0.0) > begun:  # it was deleted while this was being answered
+                        if self._is_forgotten(key, conversation, begun):
                             self.journal.delete_conversation(conversation, key)
                     tell(piece)
         except Exception as error:  # goes to whoever asked, in the route

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from serve.alignment import SMALL, match, within
-from serve.quantities import RANK, Quantity
+from serve.quantities import PERIOD, RANK, Quantity
 from serve.reading import Reading, Term
 from serve.wording import Place
 
@@ -33,6 +33,7 @@ LINK = re.compile(
 )
 LABEL = re.compile(r"[\u4e00-\u9fff]{2}$|[A-Za-z][\w'-]+$")
 JOINS = frozenset("and or but with by in on for the".split())
+DUE = re.compile(r"[\u4e00-\u9fff]{0,4}|[A-Za-z ]{0,16}")  # what may stand between a period and what is due in it
 FAR = 40  # characters before a figure in which its label may stand
 TO = re.compile(r"\s*(?:up )?(?:to|and|or|至|到|和|[-~～±/])\s*", re.I)
 CLEARLY = 3  # times as many words must point to another figure as to the sentence's own
@@ -93,7 +94,20 @@ def _counted(said: Reading, has: Reading, q: Quantity, alike: list[Quantity]) ->
         for a, b in (pair, pair[::-1]):
             if (m := a.search(mine)) and not b.search(mine) and all(b.search(text) and not a.search(text) for text in theirs):
                 return m[0]
+    period, periods = _period(said, q), [_period(has, k) for k in alike]
+    if period and all(p and not same(period, p) for p in periods):
+        return said.text[period.start : period.end].strip()
     return ""
+
+
+def _period(text: Reading, q: Quantity) -> Quantity | None:
+    """For how long the figure is due, where that stands beside it: £3 an hour, 每日按万分之五."""
+    for p in text.figures:
+        ahead = p.end <= q.start and DUE.fullmatch(text.text, p.end, q.start)
+        behind = q.end <= p.start and not text.text[q.end : p.start].strip(" /")
+        if (ahead or behind) and PERIOD.fullmatch(text.text, p.start, p.end):
+            return p
+    return None
 
 
 def _beside(text: Reading, q: Quantity) -> str:

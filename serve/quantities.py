@@ -50,14 +50,14 @@ CLOCK = re.compile(
 )
 TEN_DAYS = re.compile(rf"(?<!\d)(\d{{1,2}}|[{HAN}]{{1,3}})月([上中下])旬")
 MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_MONTH = rf"({'|'.join(MONTHS)})[a-z]{{0,6}}\.?"
+_MONTH = rf"({'|'.join(MONTHS)})(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?(?![a-z])\.?"  # 5 declined is no day
 DATE = re.compile(
     rf"(?<!\d)(\d{{4}})[-/.年]\s?(\d{{1,2}})[-/.月]\s?(\d{{1,2}})(?!\d)日?|(?<!\d)(\d{{1,2}})(?:st|nd|rd|th)?\s+{_MONTH},?\s+(\d{{4}})"
     rf"|\b{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})",
     re.I,
 )
 DAY = re.compile(
-    rf"(?<!\d)(\d{{1,2}}|[{HAN}]{{1,3}})月(\d{{1,2}}|[{HAN}]{{1,3}})[日号]|(?<![\d.])(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?![a-z])"
+    rf"(?<!\d)(\d{{1,2}}|[{HAN}]{{1,3}})月(\d{{1,2}}|[{HAN}]{{1,3}})[日号]|(?<![\d.])(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}"
     rf"|\b{_MONTH}\s+(\d{{1,2}})(?:st|nd|rd|th)?(?![\d.])",
     re.I,
 )
@@ -94,7 +94,7 @@ FRACTION = re.compile(
 )
 AND_QUARTER = re.compile(rf"\b(an?|{'|'.join(WORDS)}|\d+)\s+({UNIT})\s+and\s+(a|three)\s+quarters?", re.I)
 AND_HALF = re.compile(rf"\b(an?|{'|'.join(WORDS)}|\d+)\s+(?:({UNIT})\s+and\s+a\s+half|and\s+a\s+half\s+({UNIT}|times))", re.I)
-AND_HALF_ZH = re.compile(rf"(\d+|[{HAN}]{{1,3}})(?:个半(小时|钟头|月|星期)|(年|天|小时|周)半(?![年月天日]))")
+AND_HALF_ZH = re.compile(rf"((?<!\d)\d+|[{HAN}]{{1,3}})(?:个半(小时|钟头|月|星期)|(年|天|小时|周)半(?![年月天日]))")
 # twice a year is every six months
 RATE = re.compile(
     rf"\b(twice|(?:two|three|four|six|[2346]) times)\s+(?:a|an|per|every|each)\s+({UNIT})"
@@ -136,11 +136,11 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     """Every quantity of `text` (folded first; offsets count in the folded text), in order, none within another."""
     text = fold(text).replace("−", "-").replace("–", "-")
     found: list[Quantity] = []
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(text))  # a sign a byte, for a long row of figures is looked through for each of them
 
     def take(value: float, dimension: str, start: int, end: int) -> None:
-        if not any(a < end and start < b for a, b in taken):
-            taken.append((start, end))
+        if not any(taken[start:end]):
+            taken[start:end] = bytes([1]) * (end - start)
             found.append(Quantity(round(value, 9), dimension, start, end, *bound(text, start, end)))
 
     for m in DATE.finditer(text):

@@ -56,10 +56,7 @@ def conversation(conversation: Id, shared: Shared, key: Key) -> dict[str, Any]:
 
 @router.delete("/{conversation}")
 def delete(conversation: Id, shared: Shared, key: Key) -> dict[str, Any]:
-    files = len(shared.attached.files(key, conversation))
-    if files:
-        shared.attached.forget(key, conversation)
-    turns = shared.forget(key, conversation)
+    turns, files = shared.forget(key, conversation)
     if not turns and not files:
         raise _unknown(conversation)
     shared.journal.audit(key, "delete conversation", conversation)
@@ -70,8 +67,7 @@ def delete(conversation: Id, shared: Shared, key: Key) -> dict[str, Any]:
 def attach(conversation: Id, file: list[UploadFile], shared: Shared, key: Key) -> dict[str, Any]:
     if len(file) != 1:
         raise HTTPException(400, f"The form holds {len(file)} files; one is taken at a time. Send each in a request of its own.")
-    shared.attached.sweep(shared.journal.asked())
-    row = shared.attached.add(key, conversation, file[0].filename or "", file[0].file, shared.searcher.embedder)
+    row = shared.attach(key, conversation, file[0].filename or "", file[0].file)
     shared.journal.audit(key, "attach", f"{conversation}/{row['document']}")
     return {"file": row}
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ingest.chunkers.context import CONTEXT
-from ingest.manifest import Manifest
 from ingest.named import KINDS, word_units
 from ingest.readers import SOURCE
 from ingest.schema import Chunk, Hit
-from ingest.search import Searcher
+from ingest.search import EVERYWHERE, Searcher
 from ingest.sentences import sentences, strip_span
 from ingest.tokens import exact_tokens, fold, heads, is_cjk, tokens
+from ingest.where import Where
 from serve.cite import Span
 from serve.followup_slots import codes
 from serve.instructions import blanked
@@ -62,10 +62,10 @@ class Read:
     total: int
 
 
-def survey(question: str, searcher: Searcher, corpus: str) -> Survey | None:
+def survey(question: str, searcher: Searcher, corpus: str, where: Where = EVERYWHERE) -> Survey | None:
     """What all documents of `corpus`, or those that the question names, have on it; None where it asks for no survey, or nothing is found.
 
-    A count of none is an answer. Raises nothing of its own.
+    A count of none is an answer. Raises `UserError` where `where` means no document.
     """
     if searcher.manifest.corpus_id(corpus) is None:
         return None
@@ -73,9 +73,11 @@ def survey(question: str, searcher: Searcher, corpus: str) -> Survey | None:
     if meant is None:
         return None
     if meant.kind == "compare":
-        return _compare(meant, searcher, corpus)
+        return _compare(meant, searcher, corpus, where)
     named = _named(meant.where or meant.what, searcher, corpus)
-    documents = list(_read(searcher.manifest, corpus, named))
+    documents = list(_read(searcher, corpus, named, where))
+    if where and not any(d.chunks for d in documents):
+        return None  # what is not looked into cannot have none
     if meant.kind == "summary":
         return _summary(meant, documents) if len(documents) == 1 and _is_whole(meant.what, documents[0]) else None
     wanted = _wanted(meant.what, documents if named else [])
@@ -118,11 +120,13 @@ def _ends_so(name: Sequence[str], said: Sequence[str]) -> bool:
     return any(name[-size:] == said[:size] for size in range(FEWEST, len(said) + 1))
 
 
-def _read(manifest: Manifest, corpus: str, versions: set[str]) -> Iterator[Read]:
+def _read(searcher: Searcher, corpus: str, versions: set[str], where: Where) -> Iterator[Read]:
     """Every live document's chunks in reading order, of `versions` alone where there are any; `READ` chunks at most."""
-    room = READ
-    for row in {row["version"]: row for row in manifest.documents(corpus) if not versions or row["version"] in versions}.values():
-        chunks = manifest.chunks(row["version"])[: max(room, 0)] if room > 0 else []
+    room, within = READ, searcher.within(corpus, where)
+    rows = {row["version"]: row for row in searcher.manifest.documents(corpus)}
+    for row in (row for version, row in rows.items() if all(version in some for some in (versions, within) if some)):
+        chunks = searcher.manifest.chunks(row["version"])[: max(room, 0)] if room > 0 else []
+        chunks = [chunk for chunk in chunks if where.holds(chunk.context)]
         room -= len(chunks)
         yield Read(row["document"], row["title"], chunks, row["chunks"])
 
@@ -244,9 +248,9 @@ def _plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def _compare(meant: Intent, searcher: Searcher, corpus: str) -> Survey | None:
+def _compare(meant: Intent, searcher: Searcher, corpus: str, where: Where) -> Survey | None:
     """For each thing the lines that have what it is compared by, one thing below the other."""
-    everything = list(_read(searcher.manifest, corpus, set()))
+    everything = list(_read(searcher, corpus, set(), where))
     by_code = bool(exact_tokens(" ".join(meant.things)))
     wanted = _wanted(meant.what, [])
     groups = []

@@ -104,6 +104,7 @@ def test_some_documents_alone(searcher: Searcher) -> None:
     with pytest.raises(UserError, match="No document 'lease' in legal"):
         searcher.search("legal", "notice", 5, Where(("lease",)))
 
+
 def test_a_search_keeps_to_a_folder_a_language_a_section_and_days(searcher: Searcher) -> None:
     def search(question: str, **where: Any) -> list[Hit]:
         found = searcher.search("legal", question, 8, Where(**where))
@@ -156,6 +157,25 @@ def test_a_filter_narrow_or_broad_leaves_the_nearest_of_what_it_lets_through(tmp
             ids = [f"{d['version']}:{i}" for d in documents[:some] for i in range(d["chunks"])]
             nearest = float((vectors.get(ids) @ embedder.vectors[question]).max())
             assert hits[0].dense == pytest.approx(nearest, abs=1e-3)
+
+
+def test_a_section_is_found_however_far_it_is_from_the_question(tmp_path: Path) -> None:
+    settings, embedder, made = Settings(home=tmp_path, chroma_url=""), Given(), Made(2)
+    write_profile(settings)
+    build(settings, made, 4000, embedder)
+    with Searcher(settings, embedder) as searcher:  # type: ignore[arg-type]
+        corpus_id = str(searcher.manifest.corpus_id(CORPUS))
+        documents = searcher.manifest.documents(CORPUS)
+        chunk = searcher.manifest.chunks(documents[3]["version"])[7]
+        far, word = "xyzzyx", chunk.text.split()[-1].rstrip(".")
+        embedder.vectors[far] = embedder.vectors[word] = -searcher._vectors(corpus_id).get([chunk.id])[0]
+        for question in (far, word):
+            assert [h.chunk.id for h in searcher.search(CORPUS, question, 10, Where(section=chunk.context))] == [chunk.id]
+        title = Where(section=documents[3]["title"])
+        assert {h.chunk.version for h in searcher.search(CORPUS, far, 10, title)} == {chunk.version}
+        assert searcher.search(CORPUS, word, 10, Where((documents[2]["document"],), section=chunk.context)) == []
+        keywords = searcher.keywords(CORPUS, corpus_id)
+        assert [found.id for found in keywords.search(word, 10, ids=[chunk.id])] == [chunk.id]
 
 
 def test_a_document_that_is_being_replaced_is_always_found(tmp_path: Path) -> None:

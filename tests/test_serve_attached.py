@@ -5,6 +5,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -223,3 +224,30 @@ def test_files_beside_which_nothing_is_asked_go_after_a_day(person: Person, clie
         os.utime(folder, (yesterday, yesterday))
     person.attach(new)
     assert [len(person.call("GET", f"/v1/conversations/{one}").json().get("files", [])) for one in (asked, left, new)] == [1, 0, 1]
+
+
+def test_a_file_that_is_read_while_its_conversation_is_deleted_goes_too(person: Person, settings: Settings) -> None:
+    conversation = uuid4().hex
+    person.ask(QUESTION, conversation)
+    uploaded = settings.root / "attached"
+    there = set(uploaded.glob("*"))
+    with ThreadPoolExecutor() as pool:
+        sent = pool.submit(person.attach, conversation, NOTE.replace("Zephyrine", "Hollowmere") * 2000)
+        while not (set(uploaded.glob("*")) - there):
+            time.sleep(0.01)
+        assert person.call("DELETE", f"/v1/conversations/{conversation}").json()["turns"] == 1
+    assert sent.result().status_code == 400 and "deleted while" in sent.result().json()["error"]["message"]
+    assert person.call("GET", f"/v1/conversations/{conversation}").status_code == 404
+    assert not on_disk(uploaded, "Hollowmere")
+
+
+def test_many_sweep_at_once(person: Person, settings: Settings) -> None:
+    yesterday = time.time() - 2 * 86400
+    for n in range(300):
+        folder = settings.root / "attached" / f"{n:032x}"
+        folder.mkdir()
+        os.utime(folder, (yesterday, yesterday))
+    with ThreadPoolExecutor() as pool:
+        sent = [pool.submit(person.attach, uuid4().hex) for _ in range(8)]
+    assert {one.result().status_code for one in sent} == {201}
+    assert not list((settings.root / "attached").glob("0" * 28 + "*"))

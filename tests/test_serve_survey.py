@@ -10,6 +10,7 @@ import pytest
 from ingest.index import Index
 from ingest.search import Searcher
 from ingest.settings import Settings
+from ingest.where import Where
 from serve.chain import Assistant, open_assistant
 from serve.intent import intent
 from serve.schema import Trace
@@ -71,7 +72,7 @@ def test_all_faults_of_a_kind_are_listed(searcher: Searcher) -> None:
 
 def test_clauses_are_counted_once_each(searcher: Searcher) -> None:
     trace = ask(searcher, "legal", "合同管理办法里有多少条提到总经理？")
-    (version,) = searcher.manifest.find("legal", "hengchuan-contract-management-measures.docx")
+    (version,) = searcher.within("legal", Where(("hengchuan-contract-management-measures.docx",)))
     text = searcher.manifest.text(version)
     clauses = re.split(r"\n(?=第[一二三四五六七八九十]+条)", text[: text.index("附表一 合同审批权限表")])[1:]
     assert f"；{sum('总经理' in clause for clause in clauses)}条有“总经理”。" in trace.answer.answer and stands(trace, searcher)
@@ -167,6 +168,16 @@ def test_a_document_is_counted_by_its_common_name_which_is_said(plant: Searcher,
 )  # fmt: skip
 def test_what_is_asked_of_no_document_that_is_there_is_no_count(plant: Searcher, question: str) -> None:
     assert survey(question, plant, "plant") is None
+
+
+def test_a_survey_keeps_to_what_is_searched(plant: Searcher) -> None:
+    question = "How many rows mention SC-40?"
+    for where, count in ((Where(), "8 rows"), (Where(("fault_*",)), "5 rows"), (Where(lang="en"), "8 rows")):
+        found = survey(question, plant, "plant", where)
+        assert found and f"{count} have “SC-40”" in found.said, where
+        assert f"{count} have “SC-40”" in assistant(plant, "plant").ask(question, where=where).answer.answer
+    assert survey("How many entries in the parts list?", plant, "plant", Where(("fault_*",))) is None
+    assert survey(question, plant, "plant", Where(section="nowhere")) is None
 
 
 def test_a_column_of_defaults_makes_no_table_of_faults() -> None:
