@@ -18,8 +18,9 @@ from serve.names import by_role, wrong_name
 from serve.quantities import quantities
 from serve.reading import reading
 from serve.roles import wrong_role
+from serve.rows import wrong_item
 from serve.schema import Support
-from serve.tables import unnamed_row, wrong_cell, wrong_column, wrong_extreme, wrong_heading, wrong_row
+from serve.tables import wrong_cell, wrong_column, wrong_extreme, wrong_heading, wrong_row
 from serve.wording import EMPTY_ZH, PIECE, content, pairs
 
 ENOUGH = 0.4  # share of a sentence's words that the span and its heading must have
@@ -75,7 +76,7 @@ def _fault(said: str, span: str, context: str) -> str:
         or wrong_row(said, span)
         or wrong_cell(said, span, context)
         or wrong_heading(said, span, context)
-        or unnamed_row(said, span)
+        or wrong_item(said, span, context)
         or wrong_name(said, span, around)
         or contradicted(said, span)
         or beyond(reading(said), reading(span))

@@ -8,6 +8,7 @@ from ingest.schema import Hit
 from ingest.tokens import exact_tokens, fold, is_cjk, tokens
 from serve.question import asked_words, asks_for
 from serve.reading import reading
+from serve.wording import pairs
 
 # Of a question's words, of Chinese ones its pairs of characters: single ones are everywhere, and a pair is broken by every other
 # wording. Of the shipped assistants' answerable `seen` questions 6 in a hundred have less in English, none in Chinese.
@@ -56,6 +57,16 @@ def unfounded(question: str, sentence: str, spans: str) -> bool:
         return True
     figures = {(q.value, q.dimension) for q in said.figures} & {(q.value, q.dimension) for q in has.figures}
     return not figures and sum(map(has.has, new)) < len(new) / 2
+
+
+def beside_the_point(question: str, sentence: str, spans: str) -> bool:
+    """Has neither the sentence nor what it stands on a word of the question? A heading copied from a passage answers nothing."""
+    asked, text = reading(question), reading(f"{sentence}\n{spans}")
+    if language(question) != language(spans) or not asked.terms:
+        return False
+    if language(question) == "zh":
+        return not pairs(question) & pairs(text.text)
+    return not any(text.has(term) for term in asked.terms)
 
 
 def evidence(question: str, hits: Sequence[Hit], weigh: Callable[[str], float]) -> float:

@@ -42,12 +42,13 @@ UNIT_NAME = re.compile("|".join(rf"(?<![A-Za-z]){u}(?![A-Za-z])" if u.isascii() 
 KIND = dict.fromkeys(("time", "month", "shift", "working day"), "time")
 THROUGH = re.compile(r"\s*(?:to|至|到|[-~])\s*")
 CUTS = (PIECE, re.compile("[,，]"), CLAUSE, re.compile("、"))  # what parts the words about one figure from those about the next
+NUMBER = re.compile(r"(^|› )\s*(?:§\s*)?\d+(?:\.\d+)*\b\.?")  # of a heading: no figure
 OFTEN = re.compile(r"\bonce\b|一次")
 
 
 def wrong_quantity(sentence: str, span: str, context: str) -> str:
     """The first figure of the sentence that is not the span's: another value, unit or bound, or one that stands for something else."""
-    said, known, above = quantities(sentence), quantities(span), quantities(context)
+    said, known, above = quantities(sentence), quantities(span), quantities(NUMBER.sub(r"\1", context))
     table = "|" in span or "|" in context
     named = units(f"{context}\n{span}") if table else units(context)
     folded, text = fold(sentence), fold(span)

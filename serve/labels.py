@@ -35,6 +35,10 @@ LABEL = re.compile(r"[\u4e00-\u9fff]{2}$|[A-Za-z][\w'-]+$")
 JOINS = frozenset("and or but with by in on for the".split())
 DUE = re.compile(r"[\u4e00-\u9fff]{0,4}|[A-Za-z ]{0,16}")  # what may stand between a period and what is due in it
 FAR = 40  # characters before a figure in which its label may stand
+FROM = re.compile(
+    r"(?:\b(?:from|between|starting at|up to|to|than|exceed\w*|reach\w*|above|below|over|under|by)|[从自由到至达超过~～-])\s*$", re.I
+)
+FROM_ZH = re.compile(r"\s*(?:起|开始|以上|以下|之后|以后|后|前|为止|止|to\b|到|至|[~～-])", re.I)
 TO = re.compile(r"\s*(?:up )?(?:to|and|or|至|到|和|[-~～±/])\s*", re.I)
 CLEARLY = 3  # times as many words must point to another figure as to the sentence's own
 
@@ -51,6 +55,8 @@ def wrong_label(said: Reading, has: Reading) -> str:
 
     Rows of tables are not looked at: what a figure is of stands in their header.
     """
+    if end := _range_end(said, has):
+        return f"an end of a range: {end}"
     if "|" in has.text:
         return ""
     if mixed := _mixed_range(said, has):
@@ -71,6 +77,19 @@ def wrong_label(said: Reading, has: Reading) -> str:
 
 def same(one: Quantity, two: Quantity) -> bool:
     return (one.value, one.dimension) == (two.value, two.dimension)
+
+
+def _range_end(said: Reading, has: Reading) -> str:
+    """A figure that the span has as one end of a range alone, where the sentence gives it for the value."""
+    ranged = _ranges(has)
+    for q in said.figures:
+        own = (q.value, q.dimension)
+        ends = {other for pair in ranged if own in pair for other in pair} - {own}
+        alone = any(same(q, k) and not any(own in pair for pair in ranged) for k in has.figures)
+        bounded = q.bound or FROM.search(said.text[max(0, q.start - 12) : q.start]) or FROM_ZH.match(said.text, q.end)
+        if ends and q.dimension and not alone and not bounded and not any((f.value, f.dimension) in ends for f in said.figures):
+            return said.text[q.start : q.end].strip()
+    return ""
 
 
 def _mixed_range(said: Reading, has: Reading) -> str:

@@ -12,7 +12,7 @@ from ingest.search import Searcher
 from ingest.settings import Settings
 from serve.cite import Span, citation, cited, inert, struck
 from serve.engine import Engine
-from serve.evidence import strays, unfounded
+from serve.evidence import beside_the_point, strays, unfounded
 from serve.extract import extract, nearest
 from serve.form import Form
 from serve.generate import CutShort, ModelGone, NotTaken, generate
@@ -56,7 +56,7 @@ class Reply:
                     break  # a small model that has begun to repeat itself does not stop
                 tried.add(text)
                 behind = "\n".join(span.text for span, *_ in found)
-                if not found or strays(turn.standalone, text, behind) or unfounded(turn.standalone, text, behind):
+                if not found or any(fails(turn.standalone, text, behind) for fails in (strays, unfounded, beside_the_point)):
                     failed += [struck(text)] if self.profile.serve.unsupported == "strike" else []
                     continue  # a sentence that does not stand never leaves as if it did
                 yield Piece((gap if said else "") + gap.join([*failed, inert(text)]) + self._mark(found, citations))

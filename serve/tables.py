@@ -72,21 +72,6 @@ def wrong_heading(sentence: str, span: str, context: str) -> str:
     return ""
 
 
-def unnamed_row(sentence: str, span: str) -> str:
-    """A measure from a row that the sentence has nothing of but its figures."""
-    cells = [cell for cell in fold(span).strip().strip("|").split("|") if cell.strip()]
-    measures = {(q.value, q.dimension) for cell in cells for q in quantities(cell) if q.dimension}
-    taken = next((q for q in quantities(sentence) if (q.value, q.dimension) in measures), None)
-    if len(cells) < 2 or "\n" in span.strip() or taken is None:
-        return ""
-    names = [cell for cell in cells if not any(q.dimension for q in quantities(cell))]
-    said = reading(sentence)
-    words = {word for word in tokens(sentence) if not word.isdigit() and not (len(word) == 1 and word.isascii())}
-    if not names or any(words & set(tokens(name)) or any(said.has(t) for t in reading(name).terms) for name in names):
-        return ""
-    return f"a figure of something else: {fold(sentence)[taken.start : taken.end].strip()}"
-
-
 def _places(q: Quantity, header: list[str], rows: list[list[str]]) -> list[tuple[int, int]]:
     """Row and column of each cell that has the figure."""
     return [(r, c) for r, row in enumerate(rows) for c in range(1, len(row)) if any(same(q, k) for k in _figures(row[c], header[c]))]

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.schema import Chunk, Hit
-from serve.evidence import about, strays, unfounded
+from serve.evidence import about, beside_the_point, strays, unfounded
 from serve.extract import extract
 
 
@@ -57,3 +57,11 @@ def test_the_question_said_again_is_no_answer() -> None:
     span = "Gears | MK oil VG 46 | 2 L"
     assert unfounded("Which brand of oil is approved for the gears?", "The brand of oil is approved for the gears.", span)
     assert not unfounded("Is the oil approved for the gears?", "The oil is approved for the gears.", span)
+
+
+def test_a_heading_copied_from_a_passage_answers_nothing() -> None:
+    fee = "The fee for full members will rise to 90 euro."
+    assert beside_the_point("How much is the fee for full members?", "Minutes of 9 September.", "Minutes of 9 September. Present: A. Lund.")
+    assert not beside_the_point("How much is the fee for full members?", "It will be 90 euro.", fee)
+    assert not beside_the_point("会费是多少？", "It will be 90 euro.", fee), "in another language words cannot be compared"
+    assert beside_the_point("正式会员的会费是多少？", "出席：李敏。", "九月九日会议纪要 出席：李敏。")
