@@ -33,6 +33,7 @@ def wrong_item(sentence: str, span: str, context: str) -> str:
     if len(cells) < 2 or "\n" in row:
         return ""
     figures, said = reading(sentence).figures, reading(re.sub(r"\d", " ", sentence))  # else 最高温度25 would be a bound, and no name
+    said = said._replace(terms=(*said.terms, *(t for t in reading(sentence).terms if t not in said.terms)))  # and B2 no name either
     held = [k for cell in cells for k in quantities(cell)]
     taken = next((q for q in figures if (q.dimension or q.value > 1) and any(_held(q, k) for k in held)), None)
     names = [cell for n, cell in enumerate(cells) if not n or not quantities(cell)]
