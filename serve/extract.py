@@ -1,5 +1,6 @@
 """Extractive answers: the documents' own sentences, verbatim, in reading order. Used where no model answers, or quoting is wanted."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,6 +17,7 @@ from serve.instructions import HOLE
 from serve.question import answers, asked_words, asks_how, expected
 
 MOST = 3  # sentences; more is reading the documents oneself
+NUMBER = re.compile(r"[A-Z][A-Z0-9/-]*\d[A-Z0-9/-]*,?\s+(?:rev|issue|edition|ed|version|v|版)\b\.?\s*\w{1,6}", re.I)  # of a document
 LOOKED_UP = 10.0  # what a question names by its number comes before what only resembles it
 NEAR = 0.2  # of the best sentence's score: what falls below says something else
 K1, B = 1.2, 0.75  # of BM25 (Robertson and Zaragoza 2009)
@@ -92,7 +94,8 @@ def score_sentences(question: str, hits: Sequence[Hit]) -> list[Scored]:
     for span, said in zip(spans, words, strict=True):
         heading = above[span.hit.chunk.id]
         shared = asked & said.keys()
-        if said.keys() <= heading or span.text.strip() in headers or strays(question, span.text, span.text):
+        text = span.text.strip()
+        if said.keys() <= heading or text in headers or NUMBER.fullmatch(text) or strays(question, text, text):
             continue  # a heading alone says nothing
         long = K1 * (1 - B + B * said.total() / average)
         score = sum(weight[w] * said[w] * (K1 + 1) / (said[w] + long) for w in shared)

@@ -35,6 +35,10 @@ LABEL = re.compile(r"[\u4e00-\u9fff]{2}$|[A-Za-z][\w'-]+$")
 JOINS = frozenset("and or but with by in on for the".split())
 DUE = re.compile(r"[\u4e00-\u9fff]{0,4}|[A-Za-z ]{0,16}")  # what may stand between a period and what is due in it
 FAR = 40  # characters before a figure in which its label may stand
+EVERY = re.compile(r"(?:\b(?:every|each|per)|每隔?)\s*(?:\w+\s)?$", re.I)
+OFTEN = re.compile(
+    r"\b(?:interval|every|each|per|daily|weekly|monthly|yearly|annual\w*|quarterly|regular\w*|once|twice|times)\b|每|间隔|周期|一次|定期|逐", re.I
+)
 FROM = re.compile(
     r"(?:\b(?:from|between|starting at|up to|to|than|exceed\w*|reach\w*|above|below|over|under|by)|[从自由到至达超过~～-])\s*$", re.I
 )
@@ -67,6 +71,8 @@ def wrong_label(said: Reading, has: Reading) -> str:
             continue
         if otherwise := _counted(said, has, q, alike):
             return f"counted otherwise: {otherwise}"
+        if _again(said, has, q, alike):
+            return f"counted otherwise: every {said.text[q.start : q.end].strip()}"
         if _called(said, has, q, alike) or (
             not (q.value in (0, 1) and q.dimension in ("", RANK))
             and (_outvoted(said, has, q, said.clauses, has.clauses) or _outvoted(said, has, q, ((0, len(said.text)),), has.pieces))
@@ -127,6 +133,13 @@ def _period(text: Reading, q: Quantity) -> Quantity | None:
         if (ahead or behind) and PERIOD.fullmatch(text.text, p.start, p.end):
             return p
     return None
+
+
+def _again(said: Reading, has: Reading, q: Quantity, alike: list[Quantity]) -> bool:
+    """Does the sentence give for the time between two of many what the span gives for one?"""
+    if q.dimension not in ("time", "month", "length") or not EVERY.search(said.text[max(0, q.start - 12) : q.start]):
+        return False
+    return not any(EVERY.search(has.text[max(0, k.start - 24) : k.start]) for k in alike) and not OFTEN.search(has.text)
 
 
 def _beside(text: Reading, q: Quantity) -> str:

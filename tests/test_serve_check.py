@@ -201,6 +201,7 @@ def test_quantities(text: str, expected: list[tuple[float, str, str]]) -> None:
         ("The second issue brought the map.", "The second issue came late. The third issue brought two maps.", "a figure of"),
         ("迟到满五次的，扣发奖金。", "迟到满五次的，口头提醒；满八次的，扣发奖金。", "a figure of something else"),
         ("第二批货在5月上旬到。", "第一批货于5月上旬到，第二批货于5月下旬到。", "a figure of something else"),
+        ("The oil is changed every 90 hours.", "After the change run 90 hours with the new oil and drain it.", "counted otherwise: every"),
         ("The dinner costs 30 % of the old price.", "The dinner is now 30 % off.", "another figure"),
         ("The report is due 3 days before the visit.", "The report is due within 3 days of the visit.", "the opposite"),
         ("货物验收前支付六成。", "签约时支付两成，货物验收后支付六成。", "the opposite: 验收前"),
