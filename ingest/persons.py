@@ -92,6 +92,12 @@ COLUMN = rule(
 )
 
 
+OF_A_PERSON = re.compile(
+    r"(?i:(?:tele)?phone(?: number)?|tel\.?|mobile|e-?mail(?: address)?|(?:home )?address|date of birth|birthday|born|age|job title|salary)"
+    r"|电话|手机|联系电话|邮箱|住址|出生日期|年龄"
+)
+
+
 def names_in(text: str) -> set[str]:
     """Full names that `text`, in half-width characters, says are names."""
     said = [name for m in LABELLED_ZH.finditer(text) for name in re.split("[、,] ?", m[1])]
@@ -111,7 +117,9 @@ def cells(header: str, row: str) -> Iterator[tuple[str, str, int]]:
 
 def names_in_row(header: str, row: str) -> set[str]:
     """Names in those cells of a table's row that stand under a heading such as 姓名 or Technician."""
-    named = [cell for column, cell, _ in cells(header, row) if COLUMN.fullmatch(column)]
+    table = list(cells(header, row))
+    people = any(OF_A_PERSON.fullmatch(column) for column, _, _ in table)  # things have names too, but no telephone
+    named = [cell for column, cell, _ in table if COLUMN.fullmatch(column) or (people and column.lower() in ("name", "names"))]
     return {name for cell in named for name in map(str.strip, re.split("[、,;]", cell)) if _is_name(name)}
 
 

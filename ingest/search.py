@@ -119,7 +119,7 @@ class Searcher:
         within = self._within(where.versions(places, corpus))
         under = self.manifest.under(corpus, where.holds, within) if where.section else set()
         if where.section and not under:
-            return []
+            raise UserError(f"No section {where.section[:80]!r} in what is searched of {corpus}.", f"See: ingest show {corpus} DOCUMENT")
         named = names.named(query)
         named &= within.keys() or named
         codes = exact_tokens(query)

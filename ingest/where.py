@@ -28,13 +28,20 @@ class Places:
     def __init__(self, rows: Iterable[Placed] = ()) -> None:
         self.rows = list(rows)
         self.called: dict[str, list[Placed]] = {}
+        self.files: dict[str, list[Placed]] = {}  # by the file's name alone
         for row in self.rows:
             for name in {row.name, row.path, row.version}:
                 self.called.setdefault(name, []).append(row)
+            self.files.setdefault(row.name.rpartition("/")[2], []).append(row)
 
     def find(self, document: str, corpus: str) -> list[Placed]:
-        """Those of this name, path or version, else those that the pattern fits. Raises `UserError` where there is none."""
-        found = self.called.get(document) or [p for p in self.rows if any(c in document for c in "*?[") and fnmatchcase(p.name, document)]
+        """Those of this name, path or version, else of this file's name, else those that the pattern fits.
+
+        Raises `UserError` where there is none.
+        """
+        found = self.called.get(document) or self.files.get(document) or []
+        if not found and any(c in document for c in "*?["):
+            found = [p for p in self.rows if fnmatchcase(p.name, document)]
         if not found:
             raise UserError(f"No document {document[:80]!r} in {corpus}.", f"See: ingest list {corpus}")
         return found

@@ -95,7 +95,8 @@ def corpora(settings: Settings, embedder: str, wrong: list[str]) -> dict[str, st
             continue
         documents = manifest.documents(name)
         made_with = stamps.get(name, {}).get("embedder", embedder)
-        counts[name] = f"{len(documents)} documents, {sum(d['chunks'] for d in documents)} chunks by {made_with}"
+        many = "s" * (len(documents) != 1)
+        counts[name] = f"{len(documents)} document{many}, {sum(d['chunks'] for d in documents)} chunks by {made_with}"
         if made_with != embedder:
             wrong.append(f"{name} was indexed with {made_with}; here {embedder} embeds. Run: ingest rebuild {name}")
     return counts

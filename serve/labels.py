@@ -37,7 +37,8 @@ DUE = re.compile(r"[\u4e00-\u9fff]{0,4}|[A-Za-z ]{0,16}")  # what may stand betw
 FAR = 40  # characters before a figure in which its label may stand
 EVERY = re.compile(r"(?:\b(?:every|each|per)|每隔?)\s*(?:\w+\s)?$", re.I)
 OFTEN = re.compile(
-    r"\b(?:interval|every|each|per|daily|weekly|monthly|yearly|annual\w*|quarterly|regular\w*|once|twice|times)\b|每|间隔|周期|一次|定期|逐", re.I
+    r"\b(?:interval|every|each|per|daily|weekly|monthly|yearly|annual\w*|quarterly|regular\w*|once|twice|times)\b"
+    r"|每|间隔|周期|一次|定期|逐", re.I
 )
 FROM = re.compile(
     r"(?:\b(?:from|between|starting at|up to|to|than|exceed\w*|reach\w*|above|below|over|under|by)|[从自由到至达超过~～-])\s*$", re.I

@@ -81,6 +81,9 @@ class Reply:
     def fill(self, turn: Turn, form: Form) -> Iterator[Piece]:
         """The answer in its form, whole after the check of each value, or refused; `NoModel` where no model can give one."""
         if turn.prompt is None or not turn.prompt.hits or not self.engine.up():
+            if turn.lang not in self.tier.base.languages:
+                raise NoModel(f"{self.tier.base.id} does not read the question's language, and only a model fills in a form.",
+                              "Ask in another language, or serve a model that reads it: serve model get")  # fmt: skip
             raise NoModel("No language model can answer this in the form that was asked for.", "Ask without a form, or see: make up")
         name = self._model(turn)
         try:

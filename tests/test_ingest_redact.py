@@ -266,3 +266,10 @@ def test_a_long_list_of_people_is_found_in_time() -> None:
     cleared, found = redact(text)
     assert found == {"name": 2 * len(names)} and time.monotonic() - start < 5
     assert "到岗。[姓名]到岗。" in cleared
+
+
+def test_a_column_called_name_holds_people_where_they_have_telephones(tmp_path: Path) -> None:
+    people, parts = tmp_path / "people.csv", tmp_path / "parts.csv"
+    people.write_text("Name,Phone\nGreta Holm,+44 20 7946 0123\n")
+    parts.write_text("Name,Weight\nBrass Valve,2 kg\n")
+    assert "Greta" not in redacted(read(people)).text and "Brass Valve" in redacted(read(parts)).text

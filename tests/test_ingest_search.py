@@ -173,7 +173,8 @@ def test_a_section_is_found_however_far_it_is_from_the_question(tmp_path: Path) 
             assert [h.chunk.id for h in searcher.search(CORPUS, question, 10, Where(section=chunk.context))] == [chunk.id]
         title = Where(section=documents[3]["title"])
         assert {h.chunk.version for h in searcher.search(CORPUS, far, 10, title)} == {chunk.version}
-        assert searcher.search(CORPUS, word, 10, Where((documents[2]["document"],), section=chunk.context)) == []
+        with pytest.raises(UserError, match="No section"):
+            searcher.search(CORPUS, word, 10, Where((documents[2]["document"],), section=chunk.context))
         keywords = searcher.keywords(CORPUS, corpus_id)
         assert [found.id for found in keywords.search(word, 10, ids=[chunk.id])] == [chunk.id]
 
