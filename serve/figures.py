@@ -74,8 +74,6 @@ def wrong_quantity(sentence: str, span: str, context: str) -> str:
             near = [k for k in alike if like[k] >= 0.6 * max(like.values())]
             if all({q.bound, _limit(k, known, text)} in OPPOSED for k in near):
                 return f"another bound: {shown}"
-        elif rivals and q.dimension and all(k.bound in (MOST, LEAST) for k in alike) and not all(k.bound for k in rivals):
-            return f"a bound, not the figure itself: {shown}"
         mine, others = ([(k.start, k.end) for k in found] for found in (alike, rivals))
         if others and (alike[0].dimension or table) and belongs_elsewhere(folded, (q.start, q.end), text, mine, others):
             margin = elsewhere(reading(sentence), reading(span), q)
