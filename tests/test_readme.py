@@ -14,7 +14,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(bash|python)\n(.*?)^```", README, re.S | re.M)
 SAYS = {  # what a block must print
     "make ask": "[1] ",
-    "ingest search": "compute_delay",
+    "ingest search code": "compute_delay",
+    "--section": "95 N·m",
     "serve ask legal": "第二十三条",
     "OpenAI(": "[1] ",
     "tune sft": "maintenance",

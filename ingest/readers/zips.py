@@ -1,5 +1,6 @@
 """The one door to every format that is a ZIP: bombs, passwords and XML entities are refused before a parser sees them."""
 
+from errno import EINVAL
 from pathlib import Path
 from posixpath import join, normpath, split
 from xml.sax import ContentHandler, SAXException
@@ -37,6 +38,11 @@ def open_zip(path: Path, kind: str) -> ZipFile:
         for entry in archive.infolist():
             if not entry.is_dir():
                 _check_entities(archive, entry.filename)
+    except OSError as error:
+        archive.close()
+        if error.errno != EINVAL:  # else its list of entries points outside the file
+            raise
+        raise _no_zip(path, kind) from None
     except BaseException:
         archive.close()
         raise
