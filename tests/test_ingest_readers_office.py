@@ -659,8 +659,7 @@ def test_damaged_files_are_read_or_refused(tmp_path_factory: pytest.TempPathFact
 def test_a_zip_whose_list_of_entries_points_outside_it_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.odt"
     data = bytearray(samples(tmp_path)[".odt"])
-    end = data.rindex(b"PK\x05\x06")
-    data[end + 12 : end + 16] = (int.from_bytes(data[end + 12 : end + 16], "little") + 677 * 2**8).to_bytes(4, "little")
+    data[data.rindex(b"PK\x05\x06") + 18] = 1  # the third byte of where the list begins
     path.write_bytes(data)
     with pytest.raises(UserError, match="damaged"):
         read(path)
