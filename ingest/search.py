@@ -97,7 +97,7 @@ class Searcher:
         self.manifest.check_stamp(corpus, stamp(self.embedder))
         if not query.strip():
             return []
-        where.versions(self._named(corpus)[1], corpus)  # one that is unknown is said before a model is loaded
+        self.within(corpus, where)  # one that is unknown is said before a model is loaded
         lang = language(query)
         weight = dense_weight(profile, self.settings, lang, stamp(self.embedder)) if lang in self.embedder.languages else 0.0
         vector = self.embedder.encode([query])[0] if weight else None

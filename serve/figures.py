@@ -10,7 +10,7 @@ from itertools import pairwise
 from ingest.tokens import fold
 from serve.alignment import SMALL, match, within
 from serve.bounds import AFTER, BEFORE, LEAST, MOST
-from serve.quantities import PERIOD, RANGE, RANK, Quantity, quantities, unit_of, units
+from serve.quantities import PERIOD, RANGE, RANK, Quantity, quantities, same, unit_of, units
 from serve.reading import Reading, Term, reading
 from serve.units import UNITS
 from serve.wording import CLAUSE, PIECE, belongs_elsewhere, likeness
@@ -117,11 +117,11 @@ def _instance(figure: Quantity, said: Collection[Quantity], known: Collection[Qu
     Not where the sentence has the condition's own figure too, nor where its other figures are those of another sentence of the span.
     """
     cases = [k for k in known if _case(figure, k, span)]
-    if not cases or any(_same(f, k) for f in said for k in cases):
+    if not cases or any(same(f, k) for f in said for k in cases):
         return False
     nearest = min(cases, key=lambda k: abs(k.value - figure.value))
     for f in said:
-        places = [k.start for k in known if _same(f, k)]
+        places = [k.start for k in known if same(f, k)]
         if places and all(PIECE.search(span, min(nearest.start, at), max(nearest.start, at)) for at in places):
             return False
     return True
@@ -175,7 +175,7 @@ def apart(sentence: str, span: str) -> str:
     ends = [*(m.end() for m in PIECE.finditer(has.text)), len(has.text)]
     pieces = [reading(has.text[a:b]) for a, b in pairwise([0, *ends]) if has.text[a:b].strip()]
     for q in measures:
-        holding = [piece for piece in pieces if any(_same(q, k) for k in piece.figures)]
+        holding = [piece for piece in pieces if any(same(q, k) for k in piece.figures)]
         if holding and not any(piece.has(term) for piece in holding for term in one.terms):
             return f"a figure of something else: {one.text[q.start : q.end].strip()}"
     return ""
@@ -186,8 +186,8 @@ def elsewhere(said: Reading, has: Reading, figure: Quantity) -> float | None:
     if "|" in has.text or (figure.value in (0, 1) and figure.dimension in ("", RANK)):
         return None
     zones = [(k, terms) for k, terms in _zones(has, figure) if not _rate(has, k)]
-    alike = [(k, terms) for k, terms in zones if _same(k, figure)]
-    others = [(k, terms) for k, terms in zones if not _same(k, figure) and (k.dimension or k.value != 1)]
+    alike = [(k, terms) for k, terms in zones if same(k, figure)]
+    others = [(k, terms) for k, terms in zones if not same(k, figure) and (k.dimension or k.value != 1)]
     rivals = [(k, terms) for k, terms in others if not any(_ranged(has, k, a) for a, _ in alike)]
     if not alike or not rivals:
         return None
@@ -222,10 +222,6 @@ def _pairs(terms: Collection[Term]) -> set[tuple[str, str]]:
 
 def _kind(q: Quantity) -> str:
     return KIND.get(q.dimension, q.dimension)
-
-
-def _same(one: Quantity, two: Quantity) -> bool:
-    return (one.value, one.dimension) == (two.value, two.dimension)
 
 
 def _zones(text: Reading, like: Quantity) -> list[tuple[Quantity, list[Term]]]:

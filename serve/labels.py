@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from serve.alignment import SMALL, match, within
-from serve.quantities import PERIOD, RANK, Quantity
+from serve.quantities import PERIOD, RANK, Quantity, same
 from serve.reading import Reading, Term
 from serve.wording import Place
 
@@ -80,10 +80,6 @@ def wrong_label(said: Reading, has: Reading) -> str:
         ):
             return f"a figure of something else: {said.text[q.start : q.end].strip()}"
     return ""
-
-
-def same(one: Quantity, two: Quantity) -> bool:
-    return (one.value, one.dimension) == (two.value, two.dimension)
 
 
 def _range_end(said: Reading, has: Reading) -> str:

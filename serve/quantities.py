@@ -131,6 +131,11 @@ class Quantity(NamedTuple):
     reach: tuple[int, int] = (0, 0)  # where it stands with the words that make it a bound
 
 
+def same(one: Quantity, two: Quantity) -> bool:
+    """Are they the same amount of the same dimension, whatever bound each is?"""
+    return (one.value, one.dimension) == (two.value, two.dimension)
+
+
 @lru_cache(4096)
 def quantities(text: str) -> tuple[Quantity, ...]:
     """Every quantity of `text` (folded first; offsets count in the folded text), in order, none within another."""

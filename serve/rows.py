@@ -8,8 +8,7 @@ from itertools import pairwise
 
 from ingest.tokens import exact_tokens, fold
 from serve.alignment import match
-from serve.labels import same
-from serve.quantities import Quantity, quantities
+from serve.quantities import Quantity, quantities, same
 from serve.reading import Reading, reading
 
 NAMED = 0.5  # share of a name's words that must be said

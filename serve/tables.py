@@ -7,8 +7,7 @@ import re
 
 from ingest.tokens import fold, tokens
 from serve.alignment import match, within
-from serve.labels import same
-from serve.quantities import Quantity, quantities, units
+from serve.quantities import Quantity, quantities, same, units
 from serve.reading import Term, reading
 from serve.wording import content, pairs
 
