@@ -58,6 +58,15 @@ class ServeSection(Section):
     examples: list[str] = []  # questions that the page offers to begin with
 
 
+class Gate(Section):
+    """What an adapter must show on the held-out questions before it is served."""
+
+    gain: float = Field(0.0, ge=-1, le=1)  # least gain in correct answers, over quoting and over what is served now
+    lost: float = Field(0.05, ge=0, le=1)  # and its 95 % interval reaches at most so far below 0
+    false_refusal: float = Field(0.2, ge=0, le=1)  # most answerable questions that it may refuse
+    unsupported: float = Field(0.05, ge=0, le=1)  # most statements shown without a citation that supports them
+
+
 class TuneSection(Section):
     """How this assistant is taught."""
 
@@ -65,6 +74,7 @@ class TuneSection(Section):
     rank: Literal[8, 16, 32, 64] = 16  # higher learns more, uses more memory and slows serving
     learning_rate: float = Field(1e-3, gt=0, le=1e-2)
     epochs: float = Field(1.0, gt=0, le=20)
+    gate: Gate = Gate()
 
 
 class Profile(Section):

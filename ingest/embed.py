@@ -123,7 +123,7 @@ class Embedder:
         cuda = torch.cuda.is_available() and os.environ.get("LECTERN_EMBED_DEVICE") != "cpu"
         # A GPU waits for its tokens: on an H200 several threads bring it twice as many. On a CPU they would only take the model's time.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true" if cuda else "false")
-        kind = torch.float16 if cuda else torch.bfloat16 if _bf16() else torch.float32
+        kind = torch.float16 if cuda else torch.bfloat16 if multiplies_bf16() else torch.float32
         try:
             return SentenceTransformer(str(self.folder), device="cuda" if cuda else "cpu", local_files_only=True,
                                        model_kwargs={"dtype": kind})  # fmt: skip
@@ -195,7 +195,7 @@ def _give_back() -> None:
         pass
 
 
-def _bf16() -> bool:
+def multiplies_bf16() -> bool:
     """Does this processor multiply bf16 itself? Without that it is slower than fp32."""
     try:
         flags = Path("/proc/cpuinfo").read_text()

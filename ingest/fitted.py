@@ -37,8 +37,8 @@ def citations(corpus: str, settings: Settings) -> dict[str, int]:
 
 def default_mode(corpus: str, settings: Settings, lang: str, model: str) -> str:
     """`model` or `extractive`: which answered the corpus's own questions better (`tune eval`); empty where `model` was not measured."""
-    row = fitted(corpus, settings).get("modes", {}).get(lang, {})
-    return str(row["mode"]) if row.get("model") == model else ""
+    row = fitted(corpus, settings).get("modes", {}).get(lang, {}).get(model, {})
+    return str(row.get("mode", "")) if isinstance(row, dict) else ""  # an earlier Lectern kept one row a language
 
 
 def write_fitted(corpus: str, settings: Settings, found: Mapping[str, Any]) -> None:

@@ -18,10 +18,12 @@ from ingest.locks import lock
 from ingest.settings import Settings
 from serve.adapter import check_adapter
 from serve.engine import Engine, loopback
+from serve.gate import check_gate
 from serve.tiers import pick_tier
 
 SETTLE = 1.0  # seconds in which questions that already chose the old champion reach vLLM
 DRAIN = 30.0  # and at most so many until their answers have ended
+LOADING = 120.0  # seconds that a question waits while its version is loaded for another, or another one is promoted
 SMOKE_TOKENS = 8
 
 
@@ -58,9 +60,12 @@ def versions(settings: Settings, corpus: str) -> list[int]:
     return sorted(int(f.parent.name) for f in folders if re.fullmatch(r"[1-9]\d{0,8}", f.parent.name))
 
 
-def promote(settings: Settings, corpus: str, version: int, drain: float = DRAIN) -> Promotion:
-    """Make a published version the champion, once vLLM has loaded it and it has generated something."""
-    load_profile(corpus, settings.root)
+def promote(settings: Settings, corpus: str, version: int, force: bool = False, drain: float = DRAIN) -> Promotion:
+    """Make a published version the champion, once vLLM has loaded it and it has generated something.
+
+    Raises `UserError` where it does not pass the profile's gate, unless `force` says that it shall be served nevertheless.
+    """
+    profile = load_profile(corpus, settings.root)
     known = versions(settings, corpus)
     if version not in known:
         there = ", ".join(map(str, known)) or "none"
@@ -69,11 +74,27 @@ def promote(settings: Settings, corpus: str, version: int, drain: float = DRAIN)
         )
     with _switching(settings, corpus):
         old = champion(settings, corpus)
+        if not force and (old is None or old.version != version):
+            check_gate(settings, profile, version, old.version if old else None)
         if old and old.version == version:
             before = old.previous
         else:
             before = [*(v for v in (old.previous if old else []) if v != version), *([old.version] if old else [])]
         return _switch(settings, corpus, old, _champion(settings, corpus, version, before), drain)
+
+
+def load(settings: Settings, corpus: str, version: int) -> str:
+    """The name under which vLLM serves a published version; it is loaded first if need be, and stays until vLLM starts again."""
+    chosen, engine = _champion(settings, corpus, version, []), Engine(settings)
+    if not engine.up():
+        raise UserError("The model server is not up, so no version can be asked.", "Start it: make up")
+    if chosen.name in engine.models():
+        return chosen.name
+    with _switching(settings, corpus, LOADING):
+        if chosen.name not in engine.models():
+            check_adapter(settings.root / chosen.path, settings)
+            _load(engine, chosen.name, settings.root / chosen.path, pick_tier(settings).base.id)
+    return chosen.name
 
 
 def rollback(settings: Settings, corpus: str, drain: float = DRAIN) -> Promotion:
@@ -183,5 +204,5 @@ def _file(settings: Settings, corpus: str) -> Path:
     return settings.adapters / corpus / "champion.json"
 
 
-def _switching(settings: Settings, corpus: str):  # type: ignore[no-untyped-def]
-    return lock(settings.run / f"champion-{corpus}.lock", f"The champion of {corpus}")
+def _switching(settings: Settings, corpus: str, wait: float = 0.0):  # type: ignore[no-untyped-def]
+    return lock(settings.run / f"champion-{corpus}.lock", f"The champion of {corpus}", wait)

@@ -88,6 +88,7 @@ def down(args: Namespace) -> int:
 def ask(args: Namespace) -> int:
     from corpora import UserError, load_profile
     from ingest.settings import Settings
+    from serve.champion import versions
 
     settings = Settings()
     if not args.question.strip():
@@ -95,9 +96,12 @@ def ask(args: Namespace) -> int:
     if len(args.question) > QUESTION_LIMIT:
         raise UserError(f"The question has {len(args.question):,} characters; at most {QUESTION_LIMIT:,} are read.",
                         "Ask for one thing, and add long texts as documents: ingest add CORPUS FILE")  # fmt: skip
-    load_profile(args.corpus, settings.root)
+    corpus, at, version = args.corpus.partition("@")
+    load_profile(corpus, settings.root)
+    if at and not (version.isdecimal() and int(version) in versions(settings, corpus)):
+        raise UserError(f"{corpus} has no adapter version {version[:20]!r}.", f"See which there are: tune ls {corpus}")
     with console.waiting("Thinking", quiet=args.json):
-        answer = by_gateway(settings, args.corpus, args.question) or in_process(settings, args.corpus, args.question)
+        answer = by_gateway(settings, args.corpus, args.question) or in_process(settings, corpus, version, args.question)
     if args.json:
         console.print_json(answer)
         return console.DONE
@@ -132,11 +136,13 @@ def by_gateway(settings: Any, corpus: str, question: str) -> dict[str, Any] | No
     return {**trace.answer.model_dump(), "trace_id": trace.id} if trace else None
 
 
-def in_process(settings: Any, corpus: str, question: str) -> dict[str, Any]:
+def in_process(settings: Any, corpus: str, version: str, question: str) -> dict[str, Any]:
     """The same answer without a gateway: the index is opened here, and vLLM is used if it is up."""
     from serve.chain import open_assistant
+    from serve.champion import load
 
-    trace = open_assistant(corpus, settings).ask(question)
+    adapter = load(settings, corpus, int(version)) if version else None
+    trace = open_assistant(corpus, settings).ask(question, adapter=adapter, mode="model" if adapter else None)
     return {**trace.answer.model_dump(), "trace_id": trace.id}
 
 

@@ -62,10 +62,11 @@ ARGUMENTS: dict[str, dict[str, Rule]] = {
     "tune dpo": TRAINING,
     "tune eval": {
         "adapter": Number("--adapter", 1, 10**9),
+        "ab": Number("--ab", 1, 10**9),
         "limit": Number("--limit", 1, 1_000_000),
         "lang": Choice("--lang", ("zh", "en")),
     },
-    "tune promote": {"version": Number("", 1, 10**9)},
+    "tune promote": {"version": Number("", 1, 10**9), "force": Switch("--force")},
 }
 
 

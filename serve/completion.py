@@ -51,7 +51,7 @@ class Searched(BaseModel, extra="forbid"):
 class ChatRequest(BaseModel):
     """A question to an assistant. Other fields of OpenAI's API are taken and have no effect here."""
 
-    model: str
+    model: str  # a corpus, or CORPUS@VERSION for an adapter that is published and need not be served
     messages: list[Message] = Field(min_length=1, max_length=MAX_TURNS)
     stream: bool | None = None
     max_tokens: int | None = Field(None, ge=1)  # the profile's own limit stands where this is higher
@@ -60,6 +60,8 @@ class ChatRequest(BaseModel):
     response_format: ResponseFormat | None = None
     structured_outputs: StructuredOutputs | None = None  # vLLM's
     stop: Stop | Annotated[list[Stop], Field(max_length=4)] | None = None
+    where: Searched = Field(default_factory=Searched)  # what is searched; all of it where nothing is said
+    conversation: str | None = Field(None, pattern=r"^[0-9a-f]{32}$")  # whose turn it is; a new one where there is none
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -74,8 +76,15 @@ class ChatRequest(BaseModel):
     @property
     def stops(self) -> tuple[str, ...]:
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-    where: Searched = Field(default_factory=Searched)  # what is searched; all of it where nothing is said
-    conversation: str | None = Field(None, pattern=r"^[0-9a-f]{32}$")  # whose turn it is; a new one where there is none
+
+    @property
+    def corpus(self) -> str:
+        return self.model.partition("@")[0]
+
+    @property
+    def version(self) -> int | None:
+        """Of the adapter that shall answer; None for the champion."""
+        return int(version) if (version := self.model.partition("@")[2]) else None
 
     @property
     def question(self) -> str:

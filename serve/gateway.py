@@ -18,7 +18,7 @@ from corpora import UserError, load_profile, profile_names
 from corpora.profile import NAME
 from ingest.manifest import Manifest
 from ingest.settings import Settings
-from serve.champion import champion, versions
+from serve.champion import champion, load, versions
 from serve.engine import Engine
 from serve.journal import Journal
 from serve.refusal import Busy
@@ -115,6 +115,13 @@ class Gateway:
         """Is it the base, or an adapter that is published: what is passed on to vLLM?"""
         adapter = re.fullmatch(rf"({NAME.pattern})-v([1-9]\d{{0,8}})", model)
         return model == self.base or bool(adapter and int(adapter[2]) in versions(self.settings, adapter[1]))
+
+    def answers_as(self, model: str) -> bool:
+        """Is it an assistant, or CORPUS@VERSION with a published version?"""
+        corpus, at, version = model.partition("@")
+        if corpus not in profile_names(self.settings.root):
+            return False
+        return not at or bool(re.fullmatch(r"[1-9]\d{0,8}", version) and int(version) in versions(self.settings, corpus))
 
     def models(self) -> list[dict[str, Any]]:
         """The entries of /v1/models: assistants, and what vLLM serves at this moment."""
@@ -213,14 +220,16 @@ class Gateway:
             return
         begun = time.monotonic()
         try:
-            assistant, conversation = self.assistant(asked.model), asked.conversation or uuid4().hex
+            assistant, conversation = self.assistant(asked.corpus), asked.conversation or uuid4().hex
+            adapter = load(self.settings, asked.corpus, asked.version) if asked.version else None
             longest = assistant.profile.serve.max_tokens  # more would leave the passages no room in the prompt
             length = min(asked.max_completion_tokens or asked.max_tokens or longest, longest)
             with ExitStack() as stack:
-                last = stack.enter_context(self._turn_of(key, conversation, asked.model))
+                last = stack.enter_context(self._turn_of(key, conversation, asked.corpus))
                 files = stack.enter_context(self.attached.searcher(key, conversation, self.searcher.embedder))
                 said = assistant.stream(asked.question, with_document(asked.history, last), max_tokens=length, form=asked.form,
-                                        stop=asked.stops, where=asked.where.meant, attached=files)  # fmt: skip
+                                        stop=asked.stops, where=asked.where.meant, attached=files, adapter=adapter,
+                                        mode="model" if adapter else None)  # fmt: skip
                 for piece in stack.enter_context(closing(cast("Generator[Told, None, None]", said))):
                     if left.is_set():
                         return

@@ -42,7 +42,7 @@ def model(model: str, shared: Shared) -> dict[str, Any]:
 
 @router.post("/chat/completions", response_class=Response)
 async def chat_completions(request: Request, shared: Shared, key: Key) -> Response:
-    """`model` = a corpus: a cited answer. `model` = the base or an adapter: vLLM's own answer, byte for byte."""
+    """`model` = a corpus, or CORPUS@VERSION: a cited answer. `model` = the base or an adapter: vLLM's own answer, byte for byte."""
     body = await request.body()
     try:
         data = json.loads(body)
@@ -51,7 +51,7 @@ async def chat_completions(request: Request, shared: Shared, key: Key) -> Respon
     model = data.get("model") if isinstance(data, dict) else None
     if not isinstance(model, str):
         raise HTTPException(400, "The request names no model. See: GET /v1/models")
-    if model in await run_in_threadpool(profile_names, shared.settings.root):
+    if await run_in_threadpool(shared.answers_as, model):
         return await _answer(request, read_chat(data), shared, key)
     if await run_in_threadpool(shared.serves, model):
         return await _pass_on(request, body, shared)

@@ -34,6 +34,7 @@ class JobRequest(BaseModel):
 
 class PromoteRequest(BaseModel):
     version: int = Field(ge=1, le=10**9)
+    force: bool = False  # though it has not passed the gate
 
 
 @router.post("/jobs", status_code=202)
@@ -118,8 +119,8 @@ def _lines(log: Path, at: int, over: bool) -> tuple[list[tuple[str, int]], int]:
 
 @router.post("/adapters/{corpus}/promote")
 def promote(corpus: Corpus, asked: PromoteRequest, shared: Shared, key: Key) -> Promotion:
-    done = champion.promote(shared.settings, corpus, asked.version)
-    shared.journal.audit(key, "promote", f"{corpus} {asked.version}")
+    done = champion.promote(shared.settings, corpus, asked.version, asked.force)
+    shared.journal.audit(key, "promote", f"{corpus} {asked.version}{' by force' * asked.force}")
     return done
 
 

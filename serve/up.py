@@ -20,6 +20,7 @@ from ingest.settings import Settings
 from serve.engine import loopback
 from serve.models import CARD
 from serve.services import fixed_environment, make_services
+from serve.shipped import install
 from serve.supervisor import CHECKOUT, GRACE, TICK, Service, Supervisor, end, leftovers, running
 from serve.tiers import Tier, detect_gpu, pick_tier
 
@@ -72,6 +73,7 @@ def bring_up(supervisor: Supervisor, settings: Settings, tier: Tier) -> None:
     refs = [ref for ref in (tier.base, tier.embedder, tier.reranker) if ref]
     if not all((settings.models / ref.id / CARD).is_file() for ref in refs):
         prepare("models", supervisor, settings, tier)
+    install(settings, tier, say)
     if not settings.chroma_url:
         supervisor.start("chroma")
     supervisor.start("vllm")

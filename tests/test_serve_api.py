@@ -742,7 +742,7 @@ def test_other_jobs_are_refused(client: Any, body: dict[str, Any]) -> None:
 
 
 def test_adapters_are_refused_with_what_there_is(client: Any) -> None:
-    refused = client.post("/v1/adapters/pumps/promote", json={"version": 1})
+    refused = client.post("/v1/adapters/pumps/promote", json={"version": 1, "force": True})
     assert refused.status_code == 400 and "tune sft pumps" in message(refused)
     assert client.post("/v1/adapters/pumps/rollback").status_code == 400
     assert client.post("/v1/adapters/nope/promote", json={"version": 1}).status_code == 404

@@ -179,9 +179,9 @@ def test_where_quoting_won_it_quotes_and_says_so(settings: Settings, searcher: S
     with echo("SC-A04 is a fan motor overload [1].") as (url, seen):
         one = assistant(settings, searcher, url=url)
         for mode, model in (("extractive", "another"), ("model", one.tier.base.id)):
-            write_fitted("maintenance", settings, {"modes": {"en": {"mode": mode, "model": model}}})
+            write_fitted("maintenance", settings, {"modes": {"en": {model: {"mode": mode}}}})
             assert one.ask(QUESTION).answer.mode == "model"
-        write_fitted("maintenance", settings, {"modes": {"en": {"mode": "extractive", "model": one.tier.base.id}}})
+        write_fitted("maintenance", settings, {"modes": {"en": {one.tier.base.id: {"mode": "extractive"}}}})
         seen.clear()
         answer = one.ask(QUESTION).answer
         assert answer.mode == "extractive" and answer.notice == NOTICES["wins"]["en"] and not seen

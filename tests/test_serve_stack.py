@@ -180,7 +180,7 @@ def test_client_that_leaves_an_assistant_stops_its_answer(settings: Settings, ht
 def test_adapter_is_promoted_answers_and_is_rolled_back(
     settings: Settings, http: httpx.Client, openai: OpenAI, published: list[int]
 ) -> None:
-    done = http.post("/v1/adapters/maintenance/promote", json={"version": 901})
+    done = http.post("/v1/adapters/maintenance/promote", json={"version": 901, "force": True})
     assert done.status_code == 200 and done.json()["champion"]["name"] == "maintenance-v901", done.text
     models = {m["id"]: m["lectern"] for m in http.get("/v1/models").json()["data"]}
     assert models["maintenance"]["adapter"] == "maintenance-v901" and models["maintenance-v901"] == {"kind": "adapter"}
@@ -193,10 +193,10 @@ def test_adapter_is_promoted_answers_and_is_rolled_back(
     assert stream(openai, "maintenance", question)[0]
     (trace,) = Journal(settings.root).traces("maintenance", limit=1)
     assert trace.answer.model in ("maintenance-v901", "")
-    assert http.post("/v1/adapters/maintenance/promote", json={"version": 902}).status_code == 200
+    assert http.post("/v1/adapters/maintenance/promote", json={"version": 902, "force": True}).status_code == 200
     assert "maintenance-v901" not in Engine(settings).models(), "the old one is unloaded after its drain"
     for version, reason in [(903, "does not fit"), (904, "no finite numbers")]:
-        refused = http.post("/v1/adapters/maintenance/promote", json={"version": version})
+        refused = http.post("/v1/adapters/maintenance/promote", json={"version": version, "force": True})
         assert refused.status_code == 400 and reason in refused.json()["error"]["message"], refused.text
         assert f"maintenance-v{version}" not in Engine(settings).models()
         kept = champion(settings, "maintenance")
@@ -208,7 +208,7 @@ def test_adapter_is_promoted_answers_and_is_rolled_back(
 def test_killed_vllm_turns_answers_into_quotes_and_comes_back_with_its_adapter(
     settings: Settings, http: httpx.Client, openai: OpenAI, published: list[int]
 ) -> None:
-    http.post("/v1/adapters/maintenance/promote", json={"version": 901}).raise_for_status()
+    http.post("/v1/adapters/maintenance/promote", json={"version": 901, "force": True}).raise_for_status()
     os.kill(int((settings.run / "vllm.pid").read_text()), signal.SIGKILL)
     until(lambda: not Engine(settings).up(), 20)
     question = questions(settings, "maintenance")[0]

@@ -57,8 +57,8 @@ def test_a_stale_parent_is_refused(settings: Settings) -> None:
 def test_interrupted_and_resumed_it_publishes_without_the_reference(settings: Settings) -> None:
     parent = read_adapter(settings, CORPUS, 1)
     fields = parent.model_dump(include={"corpus", "base", "base_hash", "template_hash"})
-    plan = Plan(**fields, kind="dpo", data_hash="d", parent=1, rows=PAIRS, max_steps=2, epochs=1, learning_rate=1e-3, rank=8, alpha=16,
-                batch=1, accumulate=1, max_length=768, seed=0)  # fmt: skip
+    plan = Plan(**fields, kind="dpo", data_hash="d", parent=1, rows=PAIRS, sequences=PAIRS, max_steps=2, epochs=1,
+                learning_rate=1e-3, rank=8, alpha=16, batch=1, accumulate=1, max_length=768, seed=0)  # fmt: skip
     run = new_run(settings, plan)
     pairs = read_pairs(settings, CORPUS)[:PAIRS]
     tokenizer = load_tokenizer(settings.models / plan.base)

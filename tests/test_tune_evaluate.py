@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from corpora import UserError
-from ingest.fitted import default_mode, write_fitted
+from corpora import UserError, load_profile
+from ingest.fitted import default_mode
 from ingest.settings import Settings
 from serve.schema import Answer, Citation, Trace
 from tests.echo import echo
 from tests.plant import CORPUS, HELD_OUT, SILENT, make_plant
 from tune.cli import main
-from tune.evaluate import SYSTEMS, evaluate, judged_statements, winners
+from tune.evaluate import SYSTEMS, evaluate, gains, judged_statements, keep_modes, winners
 from tune.figures import digits, figures
 from tune.gold import Gold, Question, find, letters
 from tune.metrics import Outcome, f1, is_correct, measure
@@ -137,7 +137,7 @@ def test_a_whole_run_through_servings_chain(settings: Settings) -> None:
     settings.run.mkdir(exist_ok=True)
     with echo("QX-E77 means: shaft speed below 31 rpm. [1]") as (url, seen):
         (settings.run / "vllm.url").write_text(url)
-        report, file = evaluate(settings, CORPUS, None, None, 0, SILENT)
+        report, file = evaluate(settings, CORPUS, None, None, None, 0, SILENT)
     assert tuple(report) == SYSTEMS and report["adapter"] == report["adapter+rag"] == "not run", "no adapter is published"
     assert all(report[name]["n"] == 3 for name in ("base", "base+rag", "extractive")), "held out, and in a language that is read"
     assert report["base"]["correctness"] == 0.5 and report["base"]["citation_f1"] == {"model": 0.0, "shown": 0.0}
@@ -154,15 +154,15 @@ def test_a_whole_run_through_servings_chain(settings: Settings) -> None:
 
 def test_a_language_that_the_base_does_not_read_is_quoted_only(settings: Settings) -> None:
     (settings.run / "vllm.url").unlink(missing_ok=True)
-    report, _ = evaluate(settings, CORPUS, None, "zh", 0, SILENT)
-    assert all(report[name] == "not run" for name in SYSTEMS[:4]) and report["extractive"]["n"] == 1
+    report, _ = evaluate(settings, CORPUS, None, None, "zh", 0, SILENT)
+    assert all(report[name] == "not run" for name in SYSTEMS[:5]) and report["extractive"]["n"] == 1
 
 
 def test_without_the_model_server_one_sentence_and_the_next_command(settings: Settings, monkeypatch: pytest.MonkeyPatch,
                                                                     capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     (settings.run / "vllm.url").unlink(missing_ok=True)
     with pytest.raises(UserError, match="make up"):
-        evaluate(settings, CORPUS, None, None, 0, SILENT)
+        evaluate(settings, CORPUS, None, None, None, 0, SILENT)
     for name, value in (("HOME", str(settings.root)), ("VLLM_PORT", "1"), ("TIER", "cpu")):
         monkeypatch.setenv(f"LECTERN_{name}", value)
     assert main(["eval", CORPUS]) == 2
@@ -175,7 +175,7 @@ def test_a_bad_line_of_questions_is_named(settings: Settings) -> None:
     try:
         file.write_text(text + '{"id": "x"}\n')
         with pytest.raises(UserError, match=r"questions\.jsonl: line 6 has no question, answerable"):
-            evaluate(settings, CORPUS, None, None, 0, SILENT)
+            evaluate(settings, CORPUS, None, None, None, 0, SILENT)
     finally:
         file.write_text(text)
 
@@ -189,8 +189,19 @@ def test_the_mode_that_answers_better_is_the_default(tmp_path: Path) -> None:
     assert won["en"]["mode"] == "extractive", "a tie is quoting's"
     won = winners(questions, {"base+rag": [right] * 9 + [wrong] * 21, "adapter+rag": [right] * 30, "extractive": [right] * 29 + [wrong]}, 3)
     assert won == {"en": {"mode": "model", "questions": 30, "correct": {"adapter+rag": 30, "extractive": 29}}}
-    settings = Settings(home=tmp_path)
-    assert default_mode("pumps", settings, "en", "pumps-v3") == ""
-    write_fitted("pumps", settings, {"modes": {"en": {**won["en"], "model": "pumps-v3"}}})
-    assert default_mode("pumps", settings, "en", "pumps-v3") == "model"
-    assert default_mode("pumps", settings, "en", "pumps-v4") == "" == default_mode("pumps", settings, "zh", "pumps-v3")
+    settings, profile = Settings(home=tmp_path), load_profile("maintenance")
+    assert default_mode("maintenance", settings, "en", "pumps-v3") == ""
+    keep_modes(settings, profile, {"en": {"mode": "extractive"}}, "pumps-v2")
+    keep_modes(settings, profile, won, "pumps-v3")
+    assert default_mode("maintenance", settings, "en", "pumps-v2") == "extractive", "what others were found to be stays"
+    assert default_mode("maintenance", settings, "en", "pumps-v3") == "model"
+    assert default_mode("maintenance", settings, "en", "pumps-v4") == "" == default_mode("maintenance", settings, "zh", "pumps-v3")
+
+
+def test_a_gain_is_paired_and_has_an_interval() -> None:
+    right, wrong, refused = outcome(correct=True), outcome(), outcome(answerable=False, refused=True)
+    found = gains([right] * 10 + [wrong] * 20 + [refused], [right] * 25 + [wrong] * 5 + [refused])
+    assert found["correctness"]["difference"] == 0.5 and found["correctness"]["n"] == 30
+    low, high = found["correctness"]["interval"]
+    assert 0.2 < low < 0.5 < high < 0.8
+    assert found["refusal_recall"] == {"difference": 0.0, "interval": [0.0, 0.0], "n": 1}

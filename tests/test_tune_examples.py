@@ -16,19 +16,23 @@ from ingest.index import Index
 from ingest.search import Searcher
 from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
-from serve.cite import best_span, cited
+from serve.check import check
+from serve.cite import best_span, cited, markers
 from serve.journal import Journal
 from serve.prompt import REFUSAL, render_prompt
 from serve.schema import Answer, Feedback, Trace
 from serve.tokenizer import counter
 from tests.conftest import copy
 from tests.plant import CORPUS, HELD_OUT, PRESS, PROFILE, SECRET, SILENT, make_plant
+from tune.chance import chance
 from tune.data import data_folder, fresh_data, make_data, one_thread, read_data, read_examples, read_pairs
 from tune.examples import make_examples
 from tune.figures import figures
 from tune.heldout import held_out_versions, refuse_leaks
-from tune.pairs import feedback_pairs, mistake_pairs
+from tune.maker import Taught
+from tune.pairs import contradicted, feedback_pairs, mistake_pairs
 from tune.schema import Example
+from tune.written import Unanswered
 
 ROWS = 40
 
@@ -91,7 +95,7 @@ def test_about_a_quarter_are_refusals_with_the_answer_nowhere_in_sight(assistant
     assert 0.1 < len(refusals) / len(examples) < 0.45
     assert all(e.completion[0]["content"] == REFUSAL["en"] and e.shown and e.chunk_id not in e.shown for e in refusals)
     for row in make_examples(assistant, 20, 0, SILENT).taught:
-        best = best_span(row.fact.answer, row.hits)
+        best = best_span(row.asked.answer, row.hits)
         assert row.example.answerable or best is None or best[1].support != "supported"
 
 
@@ -114,8 +118,9 @@ def test_the_gold_passage_takes_every_place(examples: list[Example]) -> None:
 def test_the_same_seed_gives_the_same_rows_and_another_does_not(assistant: Assistant, examples: list[Example]) -> None:
     again = make_examples(assistant, ROWS, 0, SILENT).taught
     assert [row.example.model_dump_json() for row in again] == [e.model_dump_json() for e in examples]
-    pairs = mistake_pairs(again, 10, 0)
-    assert pairs == mistake_pairs(again, 10, 0) != mistake_pairs(again, 10, 1)
+    pairs = mistake_pairs(again, 10, 0, len, 500)
+    assert pairs == mistake_pairs(again, 10, 0, len, 500) != mistake_pairs(again, 10, 1, len, 500)
+    assert all(len(pair.rejected[0]["content"]) < 60 for pair in mistake_pairs(again, 10, 0, len, 60)), "none that is too long to be said"
     other = make_examples(assistant, 12, 1, SILENT).taught
     assert {row.example.id for row in other} != {e.id for e in examples[:12]}
 
@@ -132,13 +137,29 @@ def test_mistakes_of_every_kind_are_rejected(settings: Settings, examples: list[
             assert rejected.rpartition(" [")[0] == chosen.rpartition(" [")[0]
         if pair.source == "changed a figure":
             assert figures(rejected) != figures(chosen) and rejected[-3:] == chosen[-3:]
+        if pair.source == "changed a unit":
+            assert figures(rejected) != figures(chosen) and re.findall(r"\d+", rejected) == re.findall(r"\d+", chosen)
         if pair.source == "cited nothing":
             assert "[" not in rejected
         if pair.source == "refused what the passages answer":
             assert rejected == REFUSAL["en"] and example.answerable
         if pair.source == "answered what the passages do not":
             assert chosen == REFUSAL["en"] and "[" in rejected
-    assert len(kinds) == 5 and min(kinds.values()) >= 2, kinds
+    assert len(kinds) == 6 and min(kinds.values()) >= 2, kinds
+
+
+@pytest.mark.parametrize(("said", "turned"), [
+    ("It must not be re-set on site. [2]", "It must be re-set on site. [2]"),
+    ("The drum may be filled to 415 L. [1]", "The drum may not be filled to 415 L. [1]"),
+    ("No, it is not. [1]", "Yes, it is not. [1]"),
+    ("出租人不得进入。 [1]", "出租人应当进入。 [1]"),
+    ("The oil volume is 63 L. [1]", ""),
+])  # fmt: skip
+def test_the_opposite_is_said_and_does_not_stand(examples: list[Example], said: str, turned: str) -> None:
+    example = examples[0].model_copy(update={"completion": [{"role": "assistant", "content": said}]})
+    found = {contradicted(Taught(example, Unanswered("q", "?", ""), []), chance(0, f"{n}")) for n in range(20)}
+    assert turned in found
+    assert not any(check(markers(wrong)[0], markers(said)[0]).support == "supported" for wrong in found if wrong)
 
 
 def trace(assistant: Assistant, ask: str, raw: str) -> Trace:

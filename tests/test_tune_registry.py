@@ -30,8 +30,8 @@ def settings(tmp_path: Path) -> Settings:
 def plan(settings: Settings, **changes: Any) -> Plan:
     fields = {
         "corpus": "legal", "kind": "sft", "base": pick_tier(settings).base.id, "base_hash": "b", "template_hash": "t", "data_hash": "d",
-        "parent": None, "rows": 7, "max_steps": 0, "epochs": 1.0, "learning_rate": 1e-3, "rank": 16, "alpha": 32, "batch": 1,
-        "accumulate": 8, "max_length": 768, "seed": 0,
+        "parent": None, "rows": 7, "sequences": 7, "max_steps": 0, "epochs": 1.0, "learning_rate": 1e-3, "rank": 16,
+        "alpha": 32, "batch": 1, "accumulate": 8, "max_length": 768, "seed": 0,
     }  # fmt: skip
     return Plan.model_validate({**fields, **changes})
 
@@ -114,7 +114,7 @@ def test_ls_tells_versions_and_which_is_served(settings: Settings, tmp_path: Pat
     assert "tune sft legal" in capsys.readouterr().out
     for n in (1, 2):
         publish(settings, trained(tmp_path / str(n)), plan(settings), 0.1)
-    promote(settings, "legal", 1)
+    promote(settings, "legal", 1, force=True)
     assert main(["ls", "legal", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [(r["version"], r["champion"]) for r in rows] == [(1, True), (2, False)]

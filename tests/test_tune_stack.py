@@ -19,7 +19,7 @@ def version(stack: Stack) -> int:
     assert json.loads(made.stdout)["rows"] == 8
     trained = stack.command("tune", "sft", CORPUS, "--max-steps", "1", "--rows", "2")
     assert trained.returncode == 0, trained.stdout + trained.stderr
-    assert f"Next: tune promote {CORPUS}" in trained.stdout
+    assert f"Next: tune eval {CORPUS} --adapter" in trained.stdout
     listed = json.loads(stack.command("tune", "ls", CORPUS, "--json").stdout)
     assert listed[-1]["rows"] == 2 and not listed[-1]["champion"]
     return int(listed[-1]["version"])
@@ -29,7 +29,25 @@ def test_promote_ask_measure_rollback(stack: Stack, version: int) -> None:
     name = f"{CORPUS}-v{version}"
     engine = Engine(stack.settings)
     started = (stack.settings.run / "vllm.pid").read_text()
-    promoted = stack.command("tune", "promote", CORPUS, "--json")
+    refused = stack.command("tune", "promote", CORPUS, str(version))
+    assert refused.returncode == 2 and "has not been measured" in refused.stderr and "tune eval" in refused.stderr
+
+    body = {"model": f"{CORPUS}@{version}", "messages": [{"role": "user", "content": "What does fault SC-A04 mean on the SC-40?"}]}
+    tried = httpx.post(f"{stack.api}/v1/chat/completions", json=body, headers=stack.headers, timeout=120)
+    assert tried.is_success and tried.json()["model"] == f"{CORPUS}@{version}" and name in engine.models(), "asked before it is served"
+    body["model"] = f"{CORPUS}@99"
+    assert httpx.post(f"{stack.api}/v1/chat/completions", json=body, headers=stack.headers, timeout=20).status_code == 404
+
+    measured = stack.command("tune", "eval", CORPUS, "--adapter", str(version), "--limit", "2", "--json")
+    assert measured.returncode == 0, measured.stderr
+    report = json.loads(measured.stdout)
+    assert set(report) == {"base", "base+rag", "adapter", "adapter+rag", "other+rag", "extractive"}
+    assert all(figures["n"] > 0 for system, figures in report.items() if system != "other+rag") and report["other+rag"] == "not run"
+    assert set(report["adapter+rag"]["gain"]) == {"base+rag", "extractive"}
+    refused = stack.command("tune", "promote", CORPUS, str(version))
+    assert refused.returncode == 2 and "measured on 2 of" in refused.stderr
+
+    promoted = stack.command("tune", "promote", CORPUS, str(version), "--force", "--json")
     assert promoted.returncode == 0, promoted.stderr
     assert json.loads(promoted.stdout)["champion"]["name"] == name
     assert name in engine.models()
@@ -42,12 +60,6 @@ def test_promote_ask_measure_rollback(stack: Stack, version: int) -> None:
     body = {"model": name, "messages": [{"role": "user", "content": "Say something."}], "max_tokens": 8}
     raw = httpx.post(f"{stack.api}/v1/chat/completions", json=body, headers=stack.headers, timeout=120)
     assert raw.is_success and raw.json()["model"] == name and raw.json()["choices"][0]["message"]["content"]
-
-    measured = stack.command("tune", "eval", CORPUS, "--limit", "2", "--json")
-    assert measured.returncode == 0, measured.stderr
-    report = json.loads(measured.stdout)
-    assert set(report) == {"base", "base+rag", "adapter", "adapter+rag", "extractive"}
-    assert all(figures["n"] > 0 for figures in report.values())
 
     back = stack.command("tune", "rollback", CORPUS, "--json")
     assert back.returncode == 0, back.stderr

@@ -1,5 +1,6 @@
 """Cards: what a set of rows, or an adapter, was made from, for a person to read."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tune.schema import Adapter
@@ -17,6 +18,8 @@ def data_card(data: "Data", base: str) -> str:
         "",
         f"Held out, in no row: {', '.join(data.held_out) or 'nothing'}.",
         "",
+        *_sources(data),
+        *_table("Rows of files by format", data.formats),
         *_table("Examples by kind of question", data.kinds),
         *_table("Examples by document", data.documents),
         *_table("Preference pairs by source", data.pairs),
@@ -26,6 +29,13 @@ def data_card(data: "Data", base: str) -> str:
         f"SHA-256 of dpo.jsonl {data.dpo_hash}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _sources(data: "Data") -> list[str]:
+    if not data.files:
+        return []
+    topic = f", those about {data.topic}" if data.topic else ""
+    return [f"With rows of {', '.join(Path(file).name for file in data.files)}{topic}.", ""]
 
 
 def adapter_card(adapter: Adapter) -> str:

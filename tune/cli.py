@@ -29,12 +29,16 @@ def make_parser() -> ArgumentParser:
     p.add_argument("corpus")
     p.add_argument("--rows", type=at_least_one, default=0, metavar="N", help="how many examples at most (600)")
     p.add_argument("--seed", type=int, default=0, help="another one asks other questions (0)")
+    p.add_argument("--from", dest="files", type=Path, nargs="+", default=[], metavar="FILE",
+                   help="rows of these files too: Alpaca, ShareGPT, messages, prompt and completion, DISC-Law, question and answer, "
+                        "logs with diagnoses, clauses with analyses")  # fmt: skip
+    p.add_argument("--filter", default="", metavar="TOPIC", help="of those only the rows in which its words stand")
     p.set_defaults(run=data)
 
     for kind, about in (("sft", "train on cited answers and refusals"), ("dpo", "train further on preferences")):
         p = commands.add_parser(kind, help=f"{about}; publishes a new version")
         p.add_argument("corpus")
-        p.add_argument("--max-steps", type=at_least_one, default=0, metavar="N", help="stop after N steps of 8 rows")
+        p.add_argument("--max-steps", type=at_least_one, default=0, metavar="N", help="stop after N steps")
         p.add_argument("--rows", type=at_least_one, default=0, metavar="N", help="train on the first N rows alone")
         p.add_argument("--resume", action="store_true", help="go on with the last interrupted run")
         p.set_defaults(run=sft if kind == "sft" else dpo)
@@ -46,14 +50,16 @@ def make_parser() -> ArgumentParser:
     p.add_argument("--out", type=Path, metavar="FILE", help="where the predictions of --qa go")
     p.add_argument("--mode", choices=("model", "extractive"), default="extractive", help="who answers --qa (extractive)")
     p.add_argument("--adapter", type=adapter_named, metavar="N", help="which version (champion, else newest); a served name with --qa")
+    p.add_argument("--ab", type=at_least_one, metavar="N", help="another version to compare with (the champion)")
     p.add_argument("--limit", type=at_least_one, default=0, metavar="N", help="a sample of N questions of the corpus")
     p.add_argument("--lang", choices=("zh", "en"), help="questions of the corpus in this language alone")
     p.add_argument("--against", type=Path, metavar="RESULT", help="an earlier result file, to compare question by question")
     p.set_defaults(run=evaluate)
 
-    p = commands.add_parser("promote", help="serve an adapter version")
+    p = commands.add_parser("promote", help="serve an adapter version that was measured and passes the gate")
     p.add_argument("corpus")
     p.add_argument("version", type=at_least_one, nargs="?", help="the newest where left out")
+    p.add_argument("--force", action="store_true", help="serve it though it has not passed the gate")
     p.set_defaults(run=promote)
     p = commands.add_parser("rollback", help="serve the adapter before this one, or the base alone")
     p.add_argument("corpus")
@@ -105,7 +111,7 @@ def data(args: Namespace) -> int:
     settings = settings_for(args)
     from tune.data import ROWS, data_folder, make_data
 
-    made, shown = make_data(settings, args.corpus, args.rows or ROWS, args.seed, talk(args))
+    made, shown = make_data(settings, args.corpus, args.rows or ROWS, args.seed, talk(args), args.files, args.filter)
     folder = data_folder(settings, args.corpus)
     if args.json:
         console.print_json({**made.model_dump(), "folder": str(folder)})
@@ -154,7 +160,7 @@ def published(args: Namespace, done: "Trained") -> int:
         console.print_json({**done.adapter.model_dump(), "run": str(done.run.folder)})
     else:
         print(f"Version {done.adapter.version} of {args.corpus} is published, last loss {done.adapter.loss:.3f}.")
-        print(f"Next: tune promote {args.corpus}")
+        print(f"Next: tune eval {args.corpus} --adapter {done.adapter.version}")
     return console.DONE
 
 
@@ -197,7 +203,7 @@ def measure_corpus(args: Namespace) -> Measured:
 
     if isinstance(args.adapter, str):
         raise UserError(f"{args.adapter!r} is no version of {args.corpus}.", f"See: tune ls {args.corpus}")
-    report, file = measure(settings, args.corpus, args.adapter, args.lang, args.limit, talk(args))
+    report, file = measure(settings, args.corpus, args.adapter, args.ab, args.lang, args.limit, talk(args))
     return report, file, print_report
 
 
@@ -247,11 +253,17 @@ def print_report(report: dict[str, Any]) -> None:
     print(f"{'':12} correct  model  shown   F1       refusal  ported   quoted  tions")
     for name, figures in report.items():
         if isinstance(figures, str):
-            print(f"{name:12} {figures}")
+            if name != "other+rag":
+                print(f"{name:12} {figures}")
             continue
         f1 = figures["citation_f1"]
         print(f"{name:12} {figures['correctness']:.3f}    {f1['model']:.3f}  {f1['shown']:.3f}   {figures['refusal_f1']:.3f}    "
               f"{figures['false_refusal']:.3f}    {figures['unsupported']:.3f}    {figures['quoted']:.3f}   {figures['n']}")  # fmt: skip
+    adapter = report["adapter+rag"]
+    for rival, gains in ({} if isinstance(adapter, str) else adapter["gain"]).items():
+        for name, row in gains.items():
+            low, high = row["interval"]
+            print(f"adapter+rag against {rival}: {name} {row['difference']:+.3f} [{low:+.3f}, {high:+.3f}]  n {row['n']}")
 
 
 def promote(args: Namespace) -> int:
@@ -259,7 +271,7 @@ def promote(args: Namespace) -> int:
     from tune.promote import promote as choose
 
     with console.waiting("Loading and trying it, then letting answers under way end", quiet=args.json):
-        done = choose(settings, args.corpus, args.version)
+        done = choose(settings, args.corpus, args.version, args.force)
     return switched(args, done)
 
 

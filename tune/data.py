@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,16 +17,24 @@ from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
 from serve.journal import Journal
 from serve.prompt import template_hash
+from serve.tokenizer import counter
 from tune.base import base_folder, load_tokenizer
 from tune.card import data_card
-from tune.examples import make_examples
+from tune.examples import Harvest, make_examples
+from tune.formats import Given, parts_of, read_rows
+from tune.given import KIND, about
 from tune.heldout import held_out_versions
-from tune.labels import decoded, encode
+from tune.labels import Encoded, decoded, encode
+from tune.maker import Taught
 from tune.pairs import feedback_pairs, mistake_pairs
 from tune.schema import Example, PreferencePair
 from tune.talk import Talk
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 ROWS = 600  # examples; on two cores some 600 rows of the small tier train in about an hour
+WAY = 2  # of making rows; those made by an earlier one are made anew
 MISTAKES = 200  # deliberate mistakes among the preference pairs
 BUCKET = 64  # tokens a line of the histogram stands for
 Row = TypeVar("Row", bound=BaseModel)
@@ -39,6 +47,9 @@ class Data(BaseModel):
     stamp: dict[str, str]  # hashes of what they depend on; one that differs makes them stale
     rows_asked: int
     seed: int
+    files: list[str] = []  # rows were taken from, and of those the ones about `topic`
+    topic: str = ""
+    formats: dict[str, int] = {}  # of their rows
     rows: int
     refusals: int
     kinds: dict[str, int]
@@ -56,27 +67,33 @@ def data_folder(settings: Settings, corpus: str) -> Path:
     return settings.root / "runs" / "data" / corpus
 
 
-def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk) -> tuple[Data, str]:
-    """Make and write the rows of a corpus; returns what they are, and one of them as the model sees it."""
+def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk, files: Sequence[Path] = (),
+              topic: str = "") -> tuple[Data, str]:  # fmt: skip
+    """Make and write the rows of a corpus; returns what they are, and one of them as the model sees it.
+
+    Raises `UserError` where a file has mistakes, with all of them; what was made before stays.
+    """
+    given, formats = given_rows(files, topic, talk)
     assistant = open_assistant(corpus, settings)
     base = base_folder(assistant.tier, settings, talk.say)
     folder = data_folder(settings, corpus)
     with assistant.searcher, lock(folder.with_suffix(".lock"), f"The training rows of {corpus}"):
+        tokenizer, length = load_tokenizer(base), assistant.tier.prompt_budget
         with one_thread():
-            harvest = make_examples(assistant, rows, seed, talk)
+            harvest = make_examples(assistant, rows, seed, talk, given)
         if not harvest.taught:
             reasons = ", ".join(f"{n} {reason}" for reason, n in harvest.dropped.most_common(3))
             raise UserError(f"No training row of {corpus} came out ({reasons}).", f"See what is indexed: ingest list {corpus}")
+        encoded = _encoded(tokenizer, harvest, length)
         held = held_out_versions(assistant.profile, assistant.searcher.manifest)
-        pairs = feedback_pairs(assistant, held, harvest.dropped) + mistake_pairs(harvest.taught, MISTAKES, seed)
+        count, longest = counter(base), assistant.profile.serve.max_tokens
+        pairs = feedback_pairs(assistant, held, harvest.dropped) + mistake_pairs(harvest.taught, MISTAKES, seed, count, longest)
         examples = [row.example for row in harvest.taught]
-        tokenizer = load_tokenizer(base)
-        length = assistant.tier.prompt_budget
-        encoded = [encode(tokenizer, e.id, e.prompt, e.completion, length) for e in examples]
         lengths = sorted(len(row.ids) for row in encoded)
         sft, dpo = _jsonl(examples), _jsonl(pairs)
         data = Data(
-            corpus=corpus, stamp=stamp(assistant), rows_asked=rows, seed=seed, rows=len(examples),
+            corpus=corpus, stamp=stamp(assistant, files), rows_asked=rows, seed=seed,
+            files=[str(file.resolve()) for file in files], topic=topic, formats=formats, rows=len(examples),
             refusals=sum(not e.answerable for e in examples), kinds=_counts(e.kind for e in examples),
             documents=_counts(e.document for e in examples), held_out=harvest.held_out, dropped=dict(harvest.dropped),
             pairs=_counts(p.source for p in pairs),
@@ -87,6 +104,45 @@ def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk)
         _write(folder, {"sft.jsonl": sft, "dpo.jsonl": dpo, "card.md": data_card(data, assistant.tier.base.id).encode(),
                         "data.json": data.model_dump_json(indent=2).encode()})  # fmt: skip
     return data, decoded(tokenizer, encoded[0])
+
+
+def _encoded(tokenizer: "PreTrainedTokenizerBase", harvest: Harvest, length: int) -> list[Encoded]:
+    """Every row in tokens. One of a file that does not come out as an answer and EOS is dropped; one of ours would be our mistake."""
+    taught, encoded = list[Taught](), list[Encoded]()
+    for row in harvest.taught:
+        try:
+            encoded.append(encode(tokenizer, row.example.id, row.example.prompt, row.example.completion, length))
+            taught.append(row)
+        except UserError:
+            if not row.example.kind.startswith(KIND):
+                raise
+            harvest.dropped["too long, or written otherwise by the base's chat template"] += 1
+    harvest.taught = taught
+    return encoded
+
+
+def given_rows(files: Sequence[Path], topic: str, talk: Talk) -> tuple[list[Given], dict[str, int]]:
+    """The rows of the files about `topic`, and how many are of which format; every file's mistakes are told at once."""
+    if topic and not files:
+        raise UserError("--filter takes a part of files, and none was given.", "Name them: tune data CORPUS --from FILE --filter TOPIC")
+    rows, formats, wrong = list[Given](), Counter[str](), list[UserError]()
+    for file in files:
+        try:
+            found, kinds = read_rows(file)
+        except UserError as error:
+            wrong.append(error)
+            continue
+        talk.say(f"{file}: {', '.join(f'{n} rows of {kind}' for kind, n in kinds.items())}")
+        rows += found
+        formats.update(kinds)
+    if wrong:
+        raise UserError(" ".join(error.message for error in wrong), wrong[0].next_step)
+    if topic and rows:
+        rows = about(topic, rows)
+        talk.say(f"{len(rows)} of them are about {topic}.")
+        if not rows:
+            raise UserError(f"No row is about {topic!r}.", "Name it in the words of the rows: --filter TOPIC")
+    return rows, dict(formats)
 
 
 @contextmanager
@@ -102,7 +158,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def stamp(assistant: Assistant) -> dict[str, str]:
+def stamp(assistant: Assistant, files: Sequence[Path] = ()) -> dict[str, str]:
     """Hashes of everything that the rows depend on, each under the name that a person would give the reason."""
     settings, profile, tier = assistant.settings, assistant.profile, assistant.tier
     documents = assistant.searcher.manifest.documents(profile.name)
@@ -111,6 +167,9 @@ def stamp(assistant: Assistant) -> dict[str, str]:
         "the profile": _hash(_taught_by(profile, settings)),
         "the prompt": _hash([template_hash(settings.models / tier.base.id), tier.prompt_budget]),
         "the base": tier.base.id,
+        "the questions": _hash(profile.questions.read_text(encoding="utf-8") if profile.questions.is_file() else ""),
+        "the way rows are made": str(WAY),
+        "the files": _hash([_digest(part) for file in files for part in parts_of(file)]),
         "the feedback": _hash(_feedback(settings, profile.name)),
     }
 
@@ -122,15 +181,16 @@ def fresh_data(settings: Settings, corpus: str, talk: Talk) -> Data:
     with assistant.searcher:
         try:
             data = read_data(settings, corpus)
-            now = stamp(assistant)
+            now = stamp(assistant, [Path(file) for file in data.files])
             changed = [reason for reason in now if data.stamp.get(reason) != now[reason]]
         except UserError:
             data, changed = None, []
     if data and not changed:
         return data
     talk.say(f"Making training rows of {corpus}" + (f": {' and '.join(changed)} changed" if changed else "") + " …")
-    rows, seed = (data.rows_asked, data.seed) if data else (ROWS, 0)
-    return make_data(settings, corpus, rows, seed, talk)[0]
+    if data is None:
+        return make_data(settings, corpus, ROWS, 0, talk)[0]
+    return make_data(settings, corpus, data.rows_asked, data.seed, talk, [Path(file) for file in data.files], data.topic)[0]
 
 
 def read_data(settings: Settings, corpus: str) -> Data:
@@ -151,7 +211,9 @@ def read_pairs(settings: Settings, corpus: str) -> list[PreferencePair]:
 
 def _read(file: Path, kind: type[Row]) -> list[Row]:
     rows = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):  # U+2028 may stand in a JSON string
+        if not line:
+            continue
         try:
             rows.append(kind.model_validate_json(line))
         except ValidationError as error:
@@ -191,6 +253,10 @@ def _feedback(settings: Settings, corpus: str) -> list[str]:
 
 def _hash(data: Any) -> str:
     return hashlib.sha256(json.dumps(data, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def _counts(names: Any) -> dict[str, int]:

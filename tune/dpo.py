@@ -32,7 +32,7 @@ def dpo(settings: Settings, request: Request, talk: Talk) -> Trained:
     if not request.resume:
         there = sum(fresh_data(settings, request.corpus, talk).pairs.values())
         refuse_few(request.corpus, min(there, request.rows or there))
-    run = prepare(settings, request, "dpo", parent.version, talk)
+    run = prepare(settings, request, "dpo", parent.version, talk, sequences=lambda pairs: pairs)
     plan = run.plan
     pairs = read_pairs(settings, plan.corpus)[: plan.rows]
     refuse_stale(parent, plan.template_hash, plan.base_hash)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from corpora import Profile, UserError
-from ingest.fitted import write_fitted
+from ingest.fitted import fitted, write_fitted
 from ingest.language import language
 from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
@@ -15,19 +15,20 @@ from serve.champion import champion, versions
 from serve.check import check
 from serve.cite import MARKER, STRUCK, markers
 from serve.engine import Engine
+from serve.gate import BASE, CANDIDATE, OTHER, QUOTING, measured_under, version_hash
 from serve.generate import CutShort, ModelGone, generate
 from serve.prompt import REFUSAL
 from serve.schema import Trace
 from serve.sentences import complete_sentences
 from serve.thinking import thinking_budget
-from tune.gold import Gold, held_out_gold
+from tune.gold import Gold, find_gold, held_out_questions
 from tune.metrics import Outcome, is_correct, measure, question_figures
 from tune.registry import adapter_folder, read_adapter
-from tune.result import hashes, write_result
+from tune.result import difference, hashes, write_result
 from tune.shown import shown_hits
 from tune.talk import Talk
 
-SYSTEMS = ("base", "base+rag", "adapter", "adapter+rag", "extractive")
+SYSTEMS = ("base", "base+rag", "adapter", "adapter+rag", "other+rag", "extractive")
 ENOUGH = 30  # answerable questions of a language that decide who answers by default
 AT_ONCE = 8  # questions in flight; vLLM answers them together
 SHOWN = {"marker", "document", "page", "quote", "support", "by"}  # of a citation, in the result file
@@ -38,40 +39,73 @@ CLOSED_BOOK = {
 }
 
 
-def evaluate(settings: Settings, corpus: str, version: int | None, lang: str | None, limit: int,
+def evaluate(settings: Settings, corpus: str, version: int | None, beside: int | None, lang: str | None, limit: int,
              talk: Talk) -> tuple[dict[str, Any], Path]:  # fmt: skip
-    """The figures of every system, and the file that holds them with each answer."""
+    """The figures of every system, and the file that holds them with each answer.
+
+    `version` is the adapter measured (the champion, else the newest), `beside` another one to compare it with (the champion).
+    """
     assistant = open_assistant(corpus, settings)
     with assistant.searcher:
-        gold, missing = held_out_gold(assistant.profile, assistant.searcher.manifest, lang, assistant.reads, limit)
+        questions = held_out_questions(assistant.profile, lang, assistant.reads)
+        gold, missing = find_gold(assistant.profile, assistant.searcher.manifest, questions, limit)
         if missing:
             talk.say(f"Left out: {len(missing)} questions whose quote is not in the index ({', '.join(missing[:5])} …)")
         readable = all(assistant.reads(g.question.lang) for g in gold)
         if readable and not assistant.engine.up():
             raise UserError("Measuring needs the model server, and none is up.", "Start it: make up")
-        adapter = chosen_adapter(settings, corpus, version, assistant.tier.base.id) if readable else None
+        base = assistant.tier.base.id
+        adapter = chosen_adapter(settings, corpus, version, base) if readable else None
+        other = other_adapter(settings, corpus, beside, adapter, base) if adapter else None
         if not readable:
-            talk.say(f"{assistant.tier.base.id} does not read the questions' language; only quoting is measured.")
-        ask = _askers(assistant, readable, f"{corpus}-v{adapter}" if adapter else None)
-        with Loaded(assistant.engine, settings, corpus, adapter):
+            talk.say(f"{base} does not read the questions' language; only quoting is measured.")
+        ask = _askers(assistant, readable, served(corpus, adapter), served(corpus, other))
+        with Loaded(assistant.engine, settings, corpus, adapter), Loaded(assistant.engine, settings, corpus, other):
             answers = {name: _ask_all(name, asker, gold, talk) for name, asker in ask.items()}
-    report = {name: measure([o for _, o in answers[name]]) if name in answers else NOT_RUN for name in SYSTEMS}
-    if modes := winners(gold, {name: [o for _, o in given] for name, given in answers.items()}, adapter):
-        served = f"{corpus}-v{adapter}" if adapter else assistant.tier.base.id
-        write_fitted(corpus, settings, {"modes": {lang: {**row, "model": served, **hashes([assistant.profile.questions])}
-                                                  for lang, row in modes.items()}})  # fmt: skip
-    return report, _write(settings, assistant.profile, adapter, report, gold, answers)
+    outcomes = {name: [outcome for _, outcome in given] for name, given in answers.items()}
+    report: dict[str, Any] = {name: measure(outcomes[name]) if name in outcomes else NOT_RUN for name in SYSTEMS}
+    if adapter:
+        rivals = (name for name in (BASE, OTHER, QUOTING) if name in outcomes)
+        report[CANDIDATE]["gain"] = {name: gains(outcomes[name], outcomes[CANDIDATE]) for name in rivals}
+    if modes := winners(gold, outcomes, adapter):
+        keep_modes(settings, assistant.profile, modes, served(corpus, adapter) or base)
+    about = {"corpus": corpus, "adapter": adapter, "other": other, "lang": lang, "asked": len(gold), "of": len(questions),
+             "adapter_hash": version_hash(settings, corpus, adapter), "other_hash": version_hash(settings, corpus, other),
+             "under": measured_under(settings, assistant.profile) if readable else {},
+             "hashes": hashes([assistant.profile.questions, assistant.profile.folder / "profile.yaml"])}  # fmt: skip
+    return report, _write(settings, about, report, gold, answers)
+
+
+def gains(then: list[Outcome], now: list[Outcome]) -> dict[str, dict[str, Any]]:
+    """What a system gains over another on the same questions, each figure with its paired interval."""
+    figures = [(question_figures(a), question_figures(b)) for a, b in zip(then, now, strict=True)]
+    names = dict.fromkeys(name for _, new in figures for name in new)
+    pairs = {name: [new[name] - old[name] for old, new in figures if name in new] for name in names}
+    return {name: {**difference(found), "n": len(found)} for name, found in pairs.items()}
+
+
+def keep_modes(settings: Settings, profile: Profile, modes: dict[str, dict[str, Any]], model: str) -> None:
+    """Who answers by default where `model` would be asked; what other models were found to be stays."""
+    known = dict(fitted(profile.name, settings).get("modes", {}))
+    for lang, row in modes.items():
+        known[lang] = {**known.get(lang, {}), model: {**row, **hashes([profile.questions])}}
+    write_fitted(profile.name, settings, {"modes": known})
+
+
+def served(corpus: str, version: int | None) -> str:
+    """The name under which vLLM serves a version; empty for none."""
+    return f"{corpus}-v{version}" if version else ""
 
 
 def winners(gold: list[Gold], outcomes: dict[str, list[Outcome]], adapter: int | None) -> dict[str, dict[str, Any]]:
     """For each language with enough questions, whether the model or quoting gave more correct answers; a tie is quoting's."""
-    model = "adapter+rag" if adapter else "base+rag"
+    model = CANDIDATE if adapter else BASE
     found = {}
     for lang in ("en", "zh"):
         at = [n for n, g in enumerate(gold) if g.question.lang == lang and g.question.answerable]
         if model in outcomes and len(at) >= ENOUGH:
-            right = {name: sum(outcomes[name][n].correct for n in at) for name in (model, "extractive")}
-            mode = "model" if right[model] > right["extractive"] else "extractive"
+            right = {name: sum(outcomes[name][n].correct for n in at) for name in (model, QUOTING)}
+            mode = "model" if right[model] > right[QUOTING] else "extractive"
             found[lang] = {"mode": mode, "questions": len(at), "correct": right}
     return found
 
@@ -89,11 +123,18 @@ def chosen_adapter(settings: Settings, corpus: str, version: int | None, base: s
     return version
 
 
+def other_adapter(settings: Settings, corpus: str, version: int | None, adapter: int, base: str) -> int | None:
+    """The version to compare with: the one asked for, else the champion; None where that is the one that is measured."""
+    best = champion(settings, corpus)
+    version = version or (best.version if best and read_adapter(settings, corpus, best.version).base == base else None)
+    return chosen_adapter(settings, corpus, version, base) if version and version != adapter else None
+
+
 class Loaded:
     """The adapter is in vLLM while the body runs; one that was there before stays."""
 
     def __init__(self, engine: Engine, settings: Settings, corpus: str, version: int | None) -> None:
-        self.engine, self.name = engine, f"{corpus}-v{version}" if version else ""
+        self.engine, self.name = engine, served(corpus, version)
         self.folder = adapter_folder(settings, corpus, version) if version else None
         self.was_there = not version or self.name in engine.models()
 
@@ -109,17 +150,19 @@ class Loaded:
 Asker = Callable[[Gold], tuple[dict[str, Any], Outcome]]
 
 
-def _askers(assistant: Assistant, readable: bool, adapter: str | None) -> dict[str, Asker]:
+def _askers(assistant: Assistant, readable: bool, adapter: str, other: str) -> dict[str, Asker]:
     """The systems that can be asked here, in the order of SYSTEMS."""
     found: dict[str, Asker] = {}
     if readable:
         base = assistant.tier.base.id
         found["base"] = lambda g: _closed_book(assistant, g, base)
-        found["base+rag"] = lambda g: _through_chain(assistant, g, "")
+        found[BASE] = lambda g: _through_chain(assistant, g, "")
         if adapter:
             found["adapter"] = lambda g: _closed_book(assistant, g, adapter)
-            found["adapter+rag"] = lambda g: _through_chain(assistant, g, adapter)
-    found["extractive"] = lambda g: _through_chain(assistant, g, None)
+            found[CANDIDATE] = lambda g: _through_chain(assistant, g, adapter)
+        if other:
+            found[OTHER] = lambda g: _through_chain(assistant, g, other)
+    found[QUOTING] = lambda g: _through_chain(assistant, g, None)
     return found
 
 
@@ -211,11 +254,10 @@ def _closed_book(assistant: Assistant, gold: Gold, model: str) -> tuple[dict[str
     return {"answer": said, "raw": said, "refused": refused, "mode": "model"}, outcome
 
 
-def _write(settings: Settings, profile: Profile, adapter: int | None, report: dict[str, Any], gold: list[Gold],
+def _write(settings: Settings, about: dict[str, Any], report: dict[str, Any], gold: list[Gold],
            answers: dict[str, list[tuple[dict[str, Any], Outcome]]]) -> Path:  # fmt: skip
     rows = [
         {**g.question.model_dump(), "answers": {name: given[i][0] for name, given in answers.items()},
          "figures": {name: question_figures(given[i][1]) for name, given in answers.items()}} for i, g in enumerate(gold)
     ]  # fmt: skip
-    about = {"corpus": profile.name, "adapter": adapter, "hashes": hashes([profile.questions, profile.folder / "profile.yaml"])}
-    return write_result(settings, profile.name, about, report, rows)
+    return write_result(settings, str(about["corpus"]), about, report, rows)

@@ -1,51 +1,45 @@
-"""Examples: facts of the index asked through serving's retriever and prompt, answered in one cited sentence or refused.
+"""Examples: what the index and people ask, through serving's retriever and prompt, answered in one cited sentence or refused.
 
 A held-out document never enters, neither as what answers nor as what distracts: a leak stops the run.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from corpora import UserError
 from ingest.language import language
 from ingest.manifest import Manifest
-from ingest.schema import Hit
 from serve.chain import Assistant
-from serve.cite import Span, best_span, cited
-from serve.prompt import REFUSAL, Count, Prompt, render_prompt
 from serve.tokenizer import counter
-from tune.chance import Chance, chance
+from tune.chance import chance
 from tune.facts import Fact, Source, facts_of
-from tune.figures import figures
+from tune.formats import Given
+from tune.given import clean, given_example, refuse_held_out
 from tune.heldout import held_out_versions, refuse_leaks
-from tune.schema import Example
-from tune.talk import Talk
+from tune.maker import Ask, Maker, Taught
+from tune.talk import Advance, Talk
+from tune.written import written_questions
 
-SILENT = 0.25  # share of examples whose answering chunk is left out, so that refusing is learnt too
-SPARE = 8  # hits fetched beyond those shown: some are held out or say the same as the gold one
-
-
-@dataclass(frozen=True, slots=True)
-class Taught:
-    """An example with what it was made from, for the preference pairs."""
-
-    example: Example
-    fact: Fact
-    hits: list[Hit]
+REFUSED = 0.25  # share of examples that refuse: what nothing answers, then facts whose chunk is left out
+LEFT_OUT = 0.1  # least share of facts whose chunk is left out: passages that nearly answer are the hardest to refuse
+COMPANY = 5  # questions asked of the same passages, where these answer as many: training computes what they share once
 
 
 @dataclass(slots=True)
 class Harvest:
-    """What became of the facts: examples, and how many were dropped for which reason."""
+    """What became of the questions: examples, and how many were dropped for which reason."""
 
     taught: list[Taught] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     held_out: list[str] = field(default_factory=list)
 
 
-def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk) -> Harvest:
-    """At most `rows` examples of a corpus; the same ones for the same index, profile and seed."""
+def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk, given: Sequence[Given] = ()) -> Harvest:
+    """At most `rows` examples of a corpus, those that people wrote first, and those of the `given` rows.
+
+    The same ones for the same index, profile, files and seed.
+    """
     profile = assistant.profile
     manifest = assistant.searcher.manifest
     harvest = Harvest(held_out=list(profile.tune.held_out))
@@ -53,98 +47,67 @@ def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk) -> Har
     known = {d["document"] for d in manifest.documents(profile.name)}
     if absent := [name for name in harvest.held_out if name not in known]:
         talk.say(f"Held out but not indexed: {', '.join(absent)}. If one goes by another name in the index, correct the profile.")
-    facts = _readable(assistant, manifest, held, seed, harvest)
-    if not facts:
+    refuse_held_out(given, profile, manifest, held)
+    asks = _readable(assistant, manifest, held, seed, harvest)
+    if not given and not any(isinstance(ask, Fact) for ask in asks):
         raise UserError(*_nothing_to_teach(assistant, harvest))
-    maker = _Maker(assistant, held, counter(assistant.settings.models / assistant.tier.base.id))
-    with talk.bar("Examples", min(rows, len(facts))) as advance:
-        for fact in _mixed(facts, seed):
-            if len(harvest.taught) == rows:
+    maker = Maker(assistant, held, counter(assistant.settings.models / assistant.tier.base.id))
+    with talk.bar("Examples", min(rows, len(asks))) as advance:
+        groups = list(_groups(maker, asks[:rows], seed, harvest, advance))
+        for ask in asks[rows:]:  # in place of those that were dropped
+            if sum(map(len, groups)) >= rows:
                 break
-            made = maker.make(fact, chance(seed, fact.id))
+            groups += _groups(maker, [ask], seed, harvest, advance)
+    cleaned = list(clean(given, assistant.reads, harvest.dropped))
+    with talk.bar("Rows of files", len(cleaned)) as advance:
+        for row in cleaned:
+            made = given_example(maker, row, chance(seed, row.place))
             if isinstance(made, str):
                 harvest.dropped[made] += 1
             else:
-                harvest.taught.append(made)
-                advance(1, fact.document)
+                groups.append([made])
+            advance(1, "")
+    chance(seed, "groups").shuffle(groups)
+    harvest.taught = [row for group in groups for row in group]
     refuse_leaks([row.example for row in harvest.taught], held)
     return harvest
 
 
-class _Maker:
-    """Makes the example of a fact as serving would ask it."""
+def _groups(maker: Maker, asks: Sequence[Ask], seed: int, harvest: Harvest, advance: Advance) -> Iterator[list[Taught]]:
+    """Each question with the passages found for it, and after it others that these passages answer too.
 
-    def __init__(self, assistant: Assistant, held: set[str], count: Count) -> None:
-        self.assistant, self.held, self.count = assistant, held, count
-        self.profile = assistant.profile
-        self.budget = assistant.tier.prompt_budget - self.profile.serve.max_tokens
-
-    def make(self, fact: Fact, rng: Chance) -> Taught | str:
-        """The example, or why there is none."""
-        keep = self.profile.serve.keep
-        found = self.assistant.retrieve(fact.question, keep + SPARE)
-        hits = [h for h in found if h.chunk.version not in self.held]
-        gold = next((h for h in hits if h.chunk.id == fact.chunk.id), Hit(keep, 0.0, fact.chunk, fact.document))
-        others = [h for h in hits if h.chunk.id != fact.chunk.id and not _answers(fact, h)]
-        if rng.random() < SILENT:
-            silent = [h for h in others if not _names_figure(fact, h)]
-            prompt = self.render(fact, silent[:keep])
-            return self._row(fact, prompt, REFUSAL[language(fact.question)], False) if prompt.hits else "no passage to show"
-        others = others[: keep - 1]
-        at = rng.randrange(len(others) + 1)
-        prompt = self.render(fact, [*others[:at], gold, *others[at:]])
-        while gold not in prompt.hits and others:  # whole distractors go, never the passage that answers
-            others.pop()
-            prompt = self.render(fact, [*others[:at], gold, *others[at:]])
-        if gold not in prompt.hits:
-            return "too long for the prompt budget"
-        said = f"{fact.answer} [{prompt.hits.index(gold) + 1}]"
-        if not proves(said, fact, prompt.hits):
-            return "failed the citation check"
-        if self.count(said) >= self.profile.serve.max_tokens:
-            return "answer too long"
-        return self._row(fact, prompt, said, True)
-
-    def render(self, fact: Fact, hits: Sequence[Hit]) -> Prompt:
-        return render_prompt(self.profile, fact.question, hits, self.count, self.budget)
-
-    def _row(self, fact: Fact, prompt: Prompt, said: str, answerable: bool) -> Taught:
-        example = Example(
-            id=fact.id, kind=fact.kind, answerable=answerable, document=fact.document, chunk_id=fact.chunk.id,
-            shown=[h.chunk.id for h in prompt.hits], prompt=prompt.messages,
-            completion=[{"role": "assistant", "content": said}],
-        )  # fmt: skip
-        return Taught(example, fact, prompt.hits)
+    Those to be refused come first: what is found for them is the hardest to refuse, and it answers others.
+    """
+    facts = [ask for ask in asks if isinstance(ask, Fact)]
+    wanted = REFUSED * len(asks) - (len(asks) - len(facts))
+    share = max(LEFT_OUT, wanted / max(len(facts), 1))
+    silent = {fact.id for fact in facts if chance(seed, f"{fact.id}:silent").random() < share}
+    waiting = {ask.id: ask for ask in sorted(asks, key=lambda ask: isinstance(ask, Fact) and ask.id not in silent)}
+    at: dict[str, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        if fact.id not in silent:
+            at[fact.chunk.id].append(fact)
+    while waiting:
+        ask = waiting.pop(next(iter(waiting)))
+        made = maker.make(ask, chance(seed, ask.id), ask.id in silent)
+        if isinstance(made, str):
+            harvest.dropped[made] += 1
+            continue
+        group = [made]
+        for other in (fact for hit in made.hits for fact in at[hit.chunk.id] if fact.id in waiting):
+            told = {row.asked.question for row in group}  # one question has one answer
+            if len(group) < COMPANY and other.question not in told and (shared := maker.share(other, made.hits)):
+                group.append(shared)
+                del waiting[other.id]
+        advance(len(group), ask.document)
+        yield group
 
 
-def proves(said: str, fact: Fact, hits: Sequence[Hit]) -> bool:
-    """Would serving keep this sentence with the model's own marker, and quote the place that the fact comes from?"""
-    _, found = cited(said, hits, _even)
-    return any(by == "model" and span.hit.chunk.id == fact.chunk.id and _overlap(span, fact) for span, _, by in found)
-
-
-def _answers(fact: Fact, hit: Hit) -> bool:
-    """Does another chunk say the same, so that citing it would be right too, and refusing wrong?"""
-    best = best_span(fact.answer, [hit], _even)
-    return fact.quote in hit.chunk.text or bool(best and best[1].support == "supported")
-
-
-def _names_figure(fact: Fact, hit: Hit) -> bool:
-    """Does the chunk hold a figure of the answer, unit and all? It may say the same in other words."""
-    measures = {(value, dimension) for value, dimension in figures(fact.answer) if dimension}
-    return not measures.isdisjoint(figures(hit.chunk.text))
-
-
-def _overlap(span: Span, fact: Fact) -> bool:
-    return span.start < fact.end and fact.start < span.end
-
-
-def _even(token: str) -> float:
-    return 1.0
-
-
-def _readable(assistant: Assistant, manifest: Manifest, held: set[str], seed: int, harvest: Harvest) -> list[Fact]:
-    """Facts of every document that may be taught and that the base reads."""
+def _readable(assistant: Assistant, manifest: Manifest, held: set[str], seed: int, harvest: Harvest) -> list[Ask]:
+    """What may be taught in languages that the base reads: what people wrote, then the facts of every document."""
+    written = written_questions(assistant.profile, manifest, held)
+    if written.lost:
+        harvest.dropped["quote that is not in the index"] += written.lost
     facts: list[Fact] = []
     done: set[str] = set()
     for d in manifest.documents(assistant.profile.name):
@@ -152,29 +115,29 @@ def _readable(assistant: Assistant, manifest: Manifest, held: set[str], seed: in
             continue
         done.add(d["version"])
         source = Source(d["document"], d["title"], d["lang"], d["suffix"])
-        for fact in facts_of(source, manifest.chunks(d["version"]), seed):
-            if assistant.reads(language(fact.question)):
-                facts.append(fact)
-            else:
-                harvest.dropped["language that the base does not read"] += 1
-    return facts
+        facts += facts_of(source, manifest.chunks(d["version"]), seed)
+    asks: list[Ask] = [*_mixed([*written.facts, *written.unanswered], seed), *_mixed(facts, seed)]
+    readable = [ask for ask in asks if assistant.reads(language(ask.question))]
+    if unread := len(asks) - len(readable):
+        harvest.dropped["language that the base does not read"] += unread
+    return readable
 
 
-def _mixed(facts: list[Fact], seed: int) -> list[Fact]:
-    """The facts in turn by kind and document, each in a seeded order, so that a part of them holds some of everything."""
+def _mixed(asks: Sequence[Ask], seed: int) -> list[Ask]:
+    """In turn by kind and document, each in a seeded order, so that a part of them holds some of everything."""
     rng = chance(seed, "order")
-    piles: dict[str, dict[str, list[Fact]]] = defaultdict(lambda: defaultdict(list))
-    for fact in sorted(facts, key=lambda f: f.id):
-        piles[fact.kind][fact.document].append(fact)
-    turns: list[tuple[float, float, str, Fact]] = []
+    piles: dict[str, dict[str, list[Ask]]] = defaultdict(lambda: defaultdict(list))
+    for ask in sorted(asks, key=lambda ask: ask.id):
+        piles[ask.kind][ask.document].append(ask)
+    turns: list[tuple[float, float, str, Ask]] = []
     for kind in piles.values():
         order = []
         for pile in kind.values():
             rng.shuffle(pile)
-            order += [(i, rng.random(), fact) for i, fact in enumerate(pile)]
-        for place, (_, tie, fact) in enumerate(sorted(order, key=lambda turn: turn[:2])):
-            turns.append((place, tie, fact.id, fact))
-    return [fact for *_, fact in sorted(turns, key=lambda turn: turn[:3])]
+            order += [(i, rng.random(), ask) for i, ask in enumerate(pile)]
+        for place, (_, tie, ask) in enumerate(sorted(order, key=lambda turn: turn[:2])):
+            turns.append((place, tie, ask.id, ask))
+    return [ask for *_, ask in sorted(turns, key=lambda turn: turn[:3])]
 
 
 def _nothing_to_teach(assistant: Assistant, harvest: Harvest) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Gold: the held-out questions of a corpus, each with the places that prove its answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -47,11 +47,8 @@ def read_questions(profile: Profile) -> list[Question]:
     return read_lines(profile.questions, Question)
 
 
-def held_out_gold(profile: Profile, manifest: Manifest, lang: str | None, reads: Any, limit: int) -> tuple[list[Gold], list[str]]:
-    """The held-out questions to ask, and ids of those whose quote is not in the index.
-
-    Without `lang`: those in languages that the base reads, or all where it reads none of them. `limit` takes a repeatable sample.
-    """
+def held_out_questions(profile: Profile, lang: str | None, reads: Callable[[str], bool]) -> list[Question]:
+    """The held-out questions in `lang`; without it those in languages that the base reads, or all where it reads none of them."""
     questions = [q for q in read_questions(profile) if q.split == "heldout"]
     if not questions:
         raise UserError(f"{profile.name} has no held-out questions.", f'Mark some with "split": "heldout" in {profile.questions}')
@@ -59,6 +56,11 @@ def held_out_gold(profile: Profile, manifest: Manifest, lang: str | None, reads:
     questions = asked if lang else asked or questions
     if not questions:
         raise UserError(f"{profile.name} has no held-out questions in {lang}.", f"Leave --lang out: tune eval {profile.name}")
+    return questions
+
+
+def find_gold(profile: Profile, manifest: Manifest, questions: list[Question], limit: int) -> tuple[list[Gold], list[str]]:
+    """The questions with where their quotes stand, and ids of those whose quote is not in the index. `limit` takes a repeatable sample."""
     if limit and limit < len(questions):
         questions = sorted(chance(0, "limit").sample(questions, limit), key=lambda q: q.id)
     versions = {d["document"]: d["version"] for d in manifest.documents(profile.name)}

@@ -67,7 +67,7 @@ def text_of(file: Path) -> str:
         data = file.read_bytes()
         return (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf-8-sig")
     except FileNotFoundError:
-        raise UserError(f"There is no {file}.", "Look at its name; what is read from where: tune eval --help") from None
+        raise UserError(f"There is no {file}.", "Look at its name; what is read from where: tune eval --help, tune data --help") from None
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise UserError(f"{file} cannot be read ({error}).", "Save it as UTF-8 and try again.") from None
 

@@ -5,20 +5,32 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ingest.language import language
-from ingest.schema import Hit
 from ingest.settings import Settings
+from ingest.tokens import tokens
 from serve.chain import Assistant
-from serve.cite import best_span, cited
+from serve.cite import MARKER, best_span, markers, sentence_spans
 from serve.feedback import pairs as corrections
 from serve.journal import Journal
-from serve.prompt import REFUSAL
+from serve.prompt import REFUSAL, Count
 from serve.schema import Trace
-from serve.sentences import complete_sentences
 from tune.chance import Chance, chance
-from tune.examples import Taught
+from tune.facts import Fact
+from tune.facts.wording import stopped
 from tune.figures import digits
+from tune.maker import Taught, with_markers
 from tune.schema import Messages, PreferencePair
 from tune.shown import shown_hits
+
+UNITS = {
+    "mm": "cm", "cm": "mm", "bar": "kPa", "kPa": "bar", "°C": "K", "L": "m³", "kg": "g", "g": "kg", "h": "min", "min": "h",
+    "hours": "days", "days": "weeks", "weeks": "days", "months": "weeks", "years": "months", "minutes": "hours", "seconds": "minutes",
+    "kW": "W", "N·m": "kN·m", "rpm": "Hz", "%": "‰", "£": "€", "小时": "天", "天": "周", "日": "周", "个月": "天", "年": "个月",
+    "万元": "元", "毫米": "厘米",
+}  # fmt: skip
+UNIT = re.compile(rf"(?<=\d)\s?(?P<unit>{'|'.join(sorted(map(re.escape, UNITS), key=len, reverse=True))})(?![A-Za-z/·])")
+TURNED = ((r"\bmust not\b", "must"), (r"\bmust\b(?! not)", "must not"), (r"\bmay not\b", "may"), (r"\bmay\b(?! not)", "may not"),
+          (r"\bis not\b", "is"), (r"\bare not\b", "are"), (r"\bbefore\b", "after"), (r"\bafter\b", "before"), (r"\bNo, ", "Yes, "),
+          (r"\bYes, ", "No, "), ("不得", "应当"), ("应当", "不必"), ("不超过", "不少于"), ("不低于", "不高于"))  # fmt: skip
 
 
 def feedback_pairs(assistant: Assistant, held: set[str], dropped: Counter[str]) -> list[PreferencePair]:
@@ -59,76 +71,106 @@ def _correction(assistant: Assistant, trace: Trace, correction: str, held: set[s
     return _pair(f"feedback:{trace.id}", "feedback", [h.chunk.id for h in hits], trace.prompt, chosen, trace.raw.strip())
 
 
-def with_markers(text: str, hits: Sequence[Hit]) -> str:
-    """Each sentence of `text` with the number of the passage that supports it; nothing if one has none."""
-    said = []
-    for sentence in complete_sentences(iter([text])):
-        words, found = cited(re.sub(r"[\[【]\s*\d+\s*[\]】]", "", sentence), hits, lambda token: 1.0)
-        if not found:
-            return ""
-        said.append(f"{words} [{hits.index(found[0][0].hit) + 1}]")
-    return " ".join(said)
+def mistake_pairs(taught: Sequence[Taught], most: int, seed: int, count: Count, longest: int) -> list[PreferencePair]:
+    """Each example's answer preferred to one deliberate mistake: kinds take turns, those that do not apply are passed over.
 
-
-def mistake_pairs(taught: Sequence[Taught], most: int, seed: int) -> list[PreferencePair]:
-    """Each example's answer preferred to one deliberate mistake: kinds take turns, those that do not apply are passed over."""
+    A mistake of more than `longest` tokens by `count` is none that the model could make.
+    """
     made: list[PreferencePair] = []
     turn = 0
     for row in taught:
         if len(made) == most:
             break
+        if not row.hits:
+            continue  # asked without passages, so there is nothing to cite wrongly
         rng = chance(seed, f"{row.example.id}:mistake")
         said = row.example.completion[0]["content"]
         if not row.example.answerable:
-            wrong = f"{row.fact.answer} [{rng.randrange(len(row.hits)) + 1}]"
-            made.append(_mistake(row, "answered what the passages do not", said, wrong))
+            if count(wrong := tempting(row, rng)) < longest:
+                made.append(_mistake(row, "answered what the passages do not", said, wrong))
             continue
         for _ in MISTAKES:
             name, make = MISTAKES[turn % len(MISTAKES)]
             turn += 1
-            if wrong := make(row, rng):
+            if (wrong := make(row, rng)) and count(wrong) < longest:
                 made.append(_mistake(row, name, said, wrong))
                 break
     return made
 
 
+def tempting(row: Taught, rng: Chance) -> str:
+    """What one might answer where nothing answers: the fact that was left out, or the sentence shown that is most like the question."""
+    if isinstance(row.asked, Fact):
+        return f"{row.asked.answer} [{rng.randrange(len(row.hits)) + 1}]"
+    asked = set(tokens(row.asked.question))
+    shown = [(n, span.text) for n, hit in enumerate(row.hits, 1) for span in sentence_spans(hit)]
+    n, text = max(shown, key=lambda pair: len(asked & set(tokens(pair[1]))), default=(1, row.hits[0].chunk.text))
+    return f"{stopped(' '.join(text.split()), language(text))} [{n}]"
+
+
 def wrong_marker(row: Taught, rng: Chance) -> str:
-    others = [n for n, hit in enumerate(row.hits, 1) if hit.chunk.id != row.fact.chunk.id]
-    return f"{row.fact.answer} [{rng.choice(others)}]" if others else ""
+    right = set(markers(_said(row))[1])
+    others = [n for n in range(1, len(row.hits) + 1) if n not in right]
+    return MARKER.sub(lambda m: f" [{rng.choice(others)}]", _said(row)) if others else ""
 
 
 def changed_number(row: Taught, rng: Chance) -> str:
     """The answer with one figure altered, if no passage happens to say that."""
-    answer = row.fact.answer
-    places = digits(answer)
+    said = _said(row)
+    places = digits(MARKER.sub(lambda m: " " * len(m[0]), said))  # a marker is no figure of the answer
     if not places:
         return ""
     start, end = rng.choice(places)
-    wrong = f"{answer[:start]}{int(answer[start:end]) + rng.choice((1, 2, 5, 10))}{answer[end:]}"
-    best = best_span(wrong, row.hits)
-    if best and best[1].support == "supported":
+    wrong = f"{said[:start]}{int(said[start:end]) + rng.choice((1, 2, 5, 10))}{said[end:]}"
+    best = best_span(MARKER.sub("", wrong), row.hits)
+    return "" if best and best[1].support == "supported" else wrong
+
+
+def changed_unit(row: Taught, rng: Chance) -> str:
+    """The answer with the unit of a figure altered."""
+    said = _said(row)
+    found = [(m, UNITS[m["unit"]]) for m in UNIT.finditer(said)]
+    if not found:
         return ""
-    return wrong + row.example.completion[0]["content"].removeprefix(row.fact.answer)
+    match, other = rng.choice(found)
+    return f"{said[: match.start('unit')]}{other}{said[match.end('unit') :]}"
+
+
+def contradicted(row: Taught, rng: Chance) -> str:
+    """The answer with a must, may or is turned round, cited as if the passage said so."""
+    said = _said(row)
+    found = [(m, turned) for word, turned in TURNED for m in re.finditer(word, said)]
+    if not found:
+        return ""
+    match, turned = rng.choice(found)
+    return f"{said[: match.start()]}{turned}{said[match.end() :]}"
 
 
 def no_marker(row: Taught, rng: Chance) -> str:
-    return row.fact.answer
+    return MARKER.sub("", _said(row))
 
 
 def over_refusal(row: Taught, rng: Chance) -> str:
-    return REFUSAL[language(row.fact.question)]
+    return REFUSAL[language(row.asked.question)]
+
+
+def _said(row: Taught) -> str:
+    return row.example.completion[0]["content"]
 
 
 MISTAKES: tuple[tuple[str, Callable[[Taught, Chance], str]], ...] = (
     ("cited another passage", wrong_marker),
     ("changed a figure", changed_number),
+    ("changed a unit", changed_unit),
+    ("said the opposite", contradicted),
     ("cited nothing", no_marker),
     ("refused what the passages answer", over_refusal),
 )
 
 
 def _mistake(row: Taught, name: str, chosen: str, rejected: str) -> PreferencePair:
-    return _pair(f"{row.example.id}:{name}", name, row.example.shown, row.example.prompt, chosen, rejected)
+    pair = _pair(f"{row.example.id}:{name}", name, row.example.shown, row.example.prompt, chosen, rejected)
+    return pair.model_copy(update={"chunk_id": row.example.chunk_id})
 
 
 def _pair(pair_id: str, source: str, shown: list[str], prompt: Messages, chosen: str, rejected: str) -> PreferencePair:

@@ -13,15 +13,15 @@ from serve.engine import reason
 PATIENCE = 300.0  # seconds: vLLM loads the adapter, answers with it, and the old one drains
 
 
-def promote(settings: Settings, corpus: str, version: int | None) -> Promotion:
-    """Make `version` (the newest where None) the champion of `corpus`."""
+def promote(settings: Settings, corpus: str, version: int | None, force: bool = False) -> Promotion:
+    """Make `version` (the newest where None) the champion of `corpus`, if it passes the gate or by `force`."""
     load_profile(corpus, settings.root)
     if version is None:
         version = max(versions(settings, corpus), default=None)
         if version is None:
             raise UserError(f"{corpus} has no adapter to promote.", f"Make one: tune sft {corpus}")
-    told = _gateway(settings, f"/v1/adapters/{corpus}/promote", {"version": version})
-    return told or champion.promote(settings, corpus, version)
+    told = _gateway(settings, f"/v1/adapters/{corpus}/promote", {"version": version, "force": force})
+    return told or champion.promote(settings, corpus, version, force)
 
 
 def rollback(settings: Settings, corpus: str) -> Promotion:

@@ -28,12 +28,13 @@ class Plan(BaseModel):
     parent: int | None  # the adapter that DPO goes on from
     trained_on: list[str] = []  # document versions in the rows
     rows: int
+    sequences: int  # packs of rows, or pairs: what is computed at once
     max_steps: int  # 0: as many as the epochs need
     epochs: float
     learning_rate: float
     rank: int
     alpha: int
-    batch: int  # rows in memory at once
+    batch: int  # sequences in memory at once
     accumulate: int  # batches between two steps
     max_length: int
     seed: int
@@ -41,7 +42,7 @@ class Plan(BaseModel):
     @property
     def steps(self) -> int:
         """How many steps the run will take."""
-        per_epoch = math.ceil(self.rows / (self.batch * self.accumulate))
+        per_epoch = math.ceil(self.sequences / (self.batch * self.accumulate))
         return self.max_steps or math.ceil(per_epoch * self.epochs)
 
 

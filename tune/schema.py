@@ -12,10 +12,10 @@ class Example(BaseModel):
     """A row of sft.jsonl: TRL's `prompt` and `completion`, and where it came from."""
 
     id: str
-    kind: str  # which template asked: value, cell, code, figure, condition …
-    answerable: bool  # False: the chunk that answers was left out, and the completion is the refusal
+    kind: str  # which template asked: value, cell, code, figure, condition …; or `written`, by people
+    answerable: bool  # False: nothing shown answers it, and the completion is the refusal
     document: str
-    chunk_id: str
+    chunk_id: str  # the chunk that answers; empty where no document does
     shown: list[str]  # ids of the chunks in the prompt, in order
     prompt: Messages
     completion: Messages
@@ -23,7 +23,7 @@ class Example(BaseModel):
     @property
     def chunks(self) -> list[str]:
         """Ids of the chunks that it shows or asks about."""
-        return [self.chunk_id, *self.shown]
+        return [chunk for chunk in (self.chunk_id, *self.shown) if chunk]
 
 
 class PreferencePair(BaseModel):
@@ -31,6 +31,7 @@ class PreferencePair(BaseModel):
 
     id: str
     source: str  # feedback, or which deliberate mistake was made
+    chunk_id: str = ""  # the chunk that answers, as an example's
     shown: list[str]
     prompt: Messages
     chosen: Messages
@@ -38,8 +39,8 @@ class PreferencePair(BaseModel):
 
     @property
     def chunks(self) -> list[str]:
-        """Ids of the chunks that it shows or asks about: an example's id, and so a mistake's, begins with its chunk's."""
-        return self.shown if self.source == "feedback" else [":".join(self.id.split(":")[:2]), *self.shown]
+        """Ids of the chunks that it shows or asks about."""
+        return [chunk for chunk in (self.chunk_id, *self.shown) if chunk]
 
 
 class Adapter(BaseModel):

@@ -4,17 +4,17 @@ import errno
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from corpora import Profile, UserError, load_profile
+from corpora import UserError, load_profile
 from ingest.settings import Settings
 from serve.prompt import template_hash
-from serve.tiers import Tier, pick_tier
+from serve.tiers import pick_tier
 from tune.base import base_folder, base_hash, trainer_settings
-from tune.data import Data, data_folder, fresh_data, read_examples, read_pairs
+from tune.data import data_folder, fresh_data, read_examples, read_pairs
 from tune.registry import publish, read_adapter
 from tune.run import Plan, Run, new_run, unfinished_run
 from tune.schema import Adapter, Kind
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from tune.progress import Progress
 
-BATCH, ACCUMULATE = 1, 8  # one row at a time pads nothing; eight to a step keep the steps steady
+BATCH = 1  # a sequence at a time pads nothing
+ACCUMULATE: dict[Kind, int] = {"sft": 4, "dpo": 8}  # packs, which hold several rows each, or pairs: enough to keep the steps steady
 WARMUP = 20  # one step in so many warms up; a short run has none, for its first step at rate 0 would be wasted
 SAVE_EVERY = 10  # steps that a crash may cost
 DPO_SLOWER = 20  # preferences need a much smaller learning rate than answers
@@ -49,8 +50,11 @@ class Trained:
     run: Run
 
 
-def prepare(settings: Settings, request: Request, kind: Kind, parent: int | None, talk: Talk) -> Run:
-    """The run to carry out: a new one, or with `resume` the interrupted one, if nothing under it has changed since."""
+def prepare(settings: Settings, request: Request, kind: Kind, parent: int | None, talk: Talk, sequences: Callable[[int], int]) -> Run:
+    """The run to carry out: a new one, or with `resume` the interrupted one, if nothing under it has changed since.
+
+    `sequences` tells how many so many rows make.
+    """
     profile = load_profile(request.corpus, settings.root)
     tier = pick_tier(settings)
     folder = base_folder(tier, settings, talk.say)
@@ -64,19 +68,16 @@ def prepare(settings: Settings, request: Request, kind: Kind, parent: int | None
         talk.say(f"Going on with {run.folder.name} from {run.last_checkpoint().name}")  # type: ignore[union-attr]
         return run
     data = fresh_data(settings, request.corpus, talk)
-    plan = _plan(profile, tier, request, kind, parent, data, base_hash(folder), template_hash(folder))
-    return new_run(settings, plan.model_copy(update={"trained_on": trained_on(settings, plan)}))
-
-
-def _plan(profile: Profile, tier: Tier, request: Request, kind: Kind, parent: int | None, data: Data, base: str, template: str) -> Plan:
     there = data.rows if kind == "sft" else sum(data.pairs.values())
+    rows = min(there, request.rows or there)
     rate = profile.tune.learning_rate / (DPO_SLOWER if kind == "dpo" else 1)
-    return Plan(
-        corpus=profile.name, kind=kind, base=tier.base.id, base_hash=base, template_hash=template,
-        data_hash=data.sft_hash if kind == "sft" else data.dpo_hash, parent=parent, rows=min(there, request.rows or there),
+    plan = Plan(
+        corpus=profile.name, kind=kind, base=tier.base.id, base_hash=base_hash(folder), template_hash=template_hash(folder),
+        data_hash=data.sft_hash if kind == "sft" else data.dpo_hash, parent=parent, rows=rows, sequences=sequences(rows),
         max_steps=request.max_steps, epochs=profile.tune.epochs, learning_rate=rate, rank=profile.tune.rank, alpha=2 * profile.tune.rank,
-        batch=BATCH, accumulate=ACCUMULATE, max_length=tier.prompt_budget, seed=data.seed,
+        batch=BATCH, accumulate=ACCUMULATE[kind], max_length=tier.prompt_budget, seed=data.seed,
     )  # fmt: skip
+    return new_run(settings, plan.model_copy(update={"trained_on": trained_on(settings, plan)}))
 
 
 def trained_on(settings: Settings, plan: Plan) -> list[str]:
@@ -104,7 +105,7 @@ def arguments(run: Run) -> dict[str, Any]:
         "lr_scheduler_type": "cosine",
         "warmup_steps": plan.steps // WARMUP,
         "max_grad_norm": 1.0,
-        "max_length": plan.max_length,
+        "max_length": None,  # no row is longer than the prompt budget, and none is cut
         "seed": plan.seed,
         "logging_steps": 1,
         "save_steps": SAVE_EVERY,

@@ -1,0 +1,82 @@
+"""Adapters that come with an assistant, in its folder's `adapter/`: published and served where nobody has trained one.
+
+Beside its weights and manifest lies scores.json: the figures of its evaluation, and who answers better by default, it or quoting.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from corpora import Profile, UserError, load_profile, profile_names
+from ingest.fitted import fitted, write_fitted
+from ingest.settings import Settings
+from serve.adapter import check_adapter
+from serve.champion import promote, versions
+from serve.gate import BASE, CANDIDATE, failings
+from serve.models import Say
+from serve.prompt import template_hash
+from serve.tiers import Tier
+
+
+def install(settings: Settings, tier: Tier, say: Say) -> None:
+    """Publish each assistant's own adapter and let it answer, unless it has versions already or the adapter is for another base."""
+    for name in profile_names(settings.root):
+        try:
+            profile = load_profile(name, settings.root)
+            if versions(settings, name) or not stands(profile, settings, tier):
+                continue
+            _install(profile, settings)
+            say(f"{name} answers with the adapter that it comes with.")
+        except (UserError, OSError) as error:
+            say(f"{name}: {error}")
+
+
+def stands(profile: Profile, settings: Settings, tier: Tier) -> bool:
+    """Does the assistant come with an adapter that was trained on this base, under the prompt that it is served with?"""
+    manifest = _json(profile.folder / "adapter" / "manifest.json")
+    folder = settings.models / tier.base.id
+    is_its = manifest.get("base") == tier.base.id and manifest.get("corpus") == profile.name
+    return is_its and folder.is_dir() and manifest.get("template_hash") == template_hash(folder)
+
+
+def _install(profile: Profile, settings: Settings) -> None:
+    own, home = profile.folder / "adapter", settings.adapters / profile.name
+    scores = _json(own / "scores.json")
+    check_adapter(own, settings)
+    try:
+        reasons = failings(profile, scores["systems"][CANDIDATE], BASE)
+        modes = {lang: dict(row) for lang, row in scores["modes"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise UserError(f"{own / 'scores.json'} does not say what the adapter has shown.", "Take the folder away.") from None
+    if reasons:
+        raise UserError(f"its adapter does not pass the gate: {'; '.join(reasons)}.", "Take the folder away.")
+    home.mkdir(parents=True, exist_ok=True)
+    arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=home))
+    try:
+        shutil.copytree(own, arriving, dirs_exist_ok=True, copy_function=shutil.copyfile)  # writable, whatever the shipped ones are
+        manifest = _json(arriving / "manifest.json") | {"version": 1}
+        (arriving / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        arriving.chmod(0o755)
+        arriving.rename(home / "1")
+    finally:
+        shutil.rmtree(arriving, ignore_errors=True)
+    try:
+        promote(settings, profile.name, 1, force=True)  # it has passed the gate where it was made
+    except UserError:
+        shutil.rmtree(home / "1", ignore_errors=True)  # so that the next start tries again
+        raise
+    known = dict(fitted(profile.name, settings).get("modes", {}))
+    for lang, row in modes.items():
+        known[lang] = {**known.get(lang, {}), f"{profile.name}-v1": row}
+    write_fitted(profile.name, settings, {"modes": known})
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError):
+        raise UserError(f"{file} is damaged.", "Get Lectern anew, or take the folder away.") from None

@@ -1,0 +1,81 @@
+"""Packs: rows that begin alike become one sequence, and what they share is computed once.
+
+A pack is the shared beginning and then the rest of each row. A rest sees the beginning and itself alone, and its positions go on from the
+beginning, so the loss of each row is what it would be by itself ("prefix sharing"; a test compares both). Rows that share nothing are
+packs of one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tune.labels import IGNORED, Encoded
+
+if TYPE_CHECKING:
+    import torch
+
+LEAST = 0.5  # share of a row that it must have in common with the pack's first
+SHARED = 0  # segment of what all rows of a pack see
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Four lists of one length; `segments` says which row a token belongs to, from 1 on, or that it is SHARED."""
+
+    input_ids: list[int]
+    labels: list[int]
+    position_ids: list[int]
+    segments: list[int]
+
+    def columns(self) -> dict[str, list[int]]:
+        return {"input_ids": self.input_ids, "labels": self.labels, "position_ids": self.position_ids, "segments": self.segments}
+
+
+def packed(rows: Sequence[Encoded], longest: int) -> list[Pack]:
+    """Rows in a row that begin alike, at most `longest` tokens a pack; a row longer than that stands alone."""
+    packs: list[Pack] = []
+    group: list[Encoded] = []
+    common = length = 0
+    for row in rows:
+        # What precedes an answer is its own row's: of two rows with one prompt its last token stays with each.
+        alike = min(_alike(group[0].prompt, row.prompt), len(row.prompt) - 1) if group else 0
+        shared = min(common, alike)
+        grown = length + len(row.ids) - shared + (common - shared) * (len(group) - 1)
+        if group and shared >= LEAST * len(row.ids) and grown <= longest:
+            length, common = grown, shared
+            group.append(row)
+            continue
+        if group:
+            packs.append(_pack(group, common))
+        group, common, length = [row], len(row.prompt) - 1, len(row.ids)
+    return [*packs, _pack(group, common)] if group else packs
+
+
+def _alike(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _pack(rows: Sequence[Encoded], common: int) -> Pack:
+    first = rows[0]
+    ids, labels, positions = list(first.ids[:common]), [IGNORED] * common, list(range(common))
+    segments = [SHARED] * common
+    for number, row in enumerate(rows, 1):
+        rest = row.ids[common:]
+        ids += rest
+        labels += row.labels[common:]
+        positions += range(common, common + len(rest))
+        segments += [number] * len(rest)
+    return Pack(ids, labels, positions, segments)
+
+
+def collate(packs: Sequence[dict[str, Any]]) -> dict[str, "torch.Tensor"]:
+    """The batch of one pack, with the mask that keeps its rows apart: `(1, 1, tokens, tokens)`, true where a token sees another."""
+    import torch
+
+    (pack,) = packs
+    segments = torch.tensor(pack["segments"])
+    sees = torch.ones(len(segments), len(segments), dtype=torch.bool).tril()
+    sees &= (segments[None, :] == SHARED) | (segments[None, :] == segments[:, None])
+    batch = {name: torch.tensor([pack[name]]) for name in ("input_ids", "labels", "position_ids")}
+    return {**batch, "attention_mask": sees[None, None]}
