@@ -27,10 +27,11 @@ def check_gate(settings: Settings, profile: Profile, version: int, champion: int
     results = _results(settings, profile, version)
     if not results:
         raise UserError(f"{named} has not been measured on today's questions and prompt.", f"Measure it: {measure}")
-    whole = [found for found in results if found["asked"] == found["of"]]
+    whole = [found for found in results if found["asked"] == found["of"] and _is_comparable(found)]
     if not whole:
         asked, of = results[0]["asked"], results[0]["of"]
-        raise UserError(f"{named} was measured on {asked} of {of} held-out questions alone.", f"Index what is held out; measure: {measure}")
+        raise UserError(f"{named} was measured on {asked} of {of} held-out questions, which is not all of them or none with an answer.",
+                        f"Index what is held out, then: {measure}")  # fmt: skip
     found = next((found for found in whole if rival is None or found["other_hash"] == rival), None)
     if found is None:
         raise UserError(f"{named} was not measured beside version {champion}, which is served now.", f"Measure it: {measure}")
@@ -82,11 +83,17 @@ def _results(settings: Settings, profile: Profile, version: int) -> list[dict[st
 def _read(file: Path) -> dict[str, Any]:
     try:
         found = dict(json.loads(file.read_text(encoding="utf-8")))
-        gains = found["systems"][CANDIDATE]["gain"]
-        served = [gain["correctness"]["difference"] for gain in gains.values()]
-        return found if served and QUOTING in gains and {"asked", "of", "other_hash"} <= found.keys() else {}
+        return found if QUOTING in found["systems"][CANDIDATE]["gain"] and {"asked", "of", "other_hash"} <= found.keys() else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}  # another evaluation's, or one of an earlier Lectern
+
+
+def _is_comparable(found: dict[str, Any]) -> bool:
+    """Was any question asked that has an answer? Without one nothing is known of correct answers."""
+    try:
+        return all(gain["correctness"]["interval"] for gain in found["systems"][CANDIDATE]["gain"].values())
+    except (KeyError, TypeError, AttributeError):
+        return False
 
 
 def _is_for_base(settings: Settings, corpus: str, version: int) -> bool:

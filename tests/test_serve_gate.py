@@ -87,6 +87,7 @@ def test_what_was_measured_under_another_rule_is_not_measured(settings: Settings
         ({"lang": "en"}, None, "has not been measured"),
         ({"systems": {CANDIDATE: "not run"}}, None, "has not been measured"),
         ({"asked": 20}, None, "measured on 20 of 40"),
+        ({"systems": {CANDIDATE: {"gain": {QUOTING: {"refusal_recall": GOOD}, BASE: {}}}}}, None, "measured on 40 of 40"),
         ({}, 2, "not measured beside version 2"),
         ({"systems": {CANDIDATE: figures(quoting=LOST)}}, None, r"against quoting"),
         ({"other": 2, "systems": {CANDIDATE: figures(other=LOST)}}, 2, r"against what is served now"),
