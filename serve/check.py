@@ -55,7 +55,8 @@ def check(sentence: str, span: str, context: str = "") -> Verdict:
     if max(len(said), len(span)) > LONGEST or max(len(quantities(said)), len(quantities(span))) > MANY:
         return Verdict("unsupported", "too long to be compared")
     words, known = content(said), set(content(context)) | set(content(span))
-    if len(set(words)) < FEWEST or len(set(words)) < LOOPS * len(words):
+    told = len(set(words)) + (len(quantities(said)) if any(len(word) > 2 for word in words) else 0)  # one word says something of a figure
+    if told < FEWEST or len(set(words)) < LOOPS * len(words):
         return Verdict("unsupported", "no claim")
     if len(known.intersection(words)) < ENOUGH / 2 * len(set(words)):
         return Verdict("unsupported", "other words")  # most spans are of something else, and nothing more need be looked at

@@ -43,12 +43,20 @@ KIND = dict.fromkeys(("time", "month", "shift", "working day"), "time")
 THROUGH = re.compile(r"\s*(?:to|至|到|[-~])\s*")
 CUTS = (PIECE, re.compile("[,，]"), CLAUSE, re.compile("、"))  # what parts the words about one figure from those about the next
 NUMBER = re.compile(r"(^|› )\s*(?:§\s*)?\d+(?:\.\d+)*\b\.?")  # of a heading: no figure
+# nor is that of a part of the document, in a heading; a sentence may name it
+PART = re.compile(
+    r"\b(?:articles?|sections?|clauses?|parts?|schedules?|chapters?|tables?|annex(?:es)?|appendix|appendices|paragraphs?|figures?|steps?|rules?)"
+    r"\s+\d+(?:\.\d+)*(?![\d%])|第\s*\d+\s*[条章节款项编部]", re.I
+)
 OFTEN = re.compile(r"\bonce\b|一次")
 
 
 def wrong_quantity(sentence: str, span: str, context: str) -> str:
     """The first figure of the sentence that is not the span's: another value, unit or bound, or one that stands for something else."""
-    said, known, above = quantities(sentence), quantities(span), quantities(NUMBER.sub(r"\1", context))
+    said, known = quantities(sentence), quantities(span)
+    numbered = NUMBER.sub(r"\1", context)
+    heading = fold(PART.sub(lambda m: " " * len(m[0]), numbered))
+    above, plain = quantities(numbered), quantities(heading)
     table = "|" in span or "|" in context
     named = units(f"{context}\n{span}") if table else units(context)
     folded, text = fold(sentence), fold(span)
@@ -60,9 +68,12 @@ def wrong_quantity(sentence: str, span: str, context: str) -> str:
         if q.value == 1 and q.dimension in ("", RANK) and not any(c.isdigit() for c in shown):
             continue  # one of them, once
         counts = not ALONE.match(folded, q.end)  # three of something are not three months
-        alike = [k for k in known if _equal(q, k, named, counts)]
+        alike = [k for k in known if _equal(q, k, named, counts, text)]
         if not alike:
-            if any(_equal(q, k, named, counts) for k in above) or any(start <= q.start and q.end <= end for start, end in codes):
+            is_part = any(m.start() <= q.start and q.end <= m.end() for m in PART.finditer(folded))
+            if any(_equal(q, k, named, counts, heading) for k in (above if is_part else plain)):
+                continue
+            if any(start <= q.start and q.end <= end for start, end in codes):
                 continue
             if _instance(q, said, known, text):
                 continue
@@ -135,11 +146,11 @@ def _case(figure: Quantity, known: Quantity, span: str) -> bool:
     return bool(CASE_ZH.match(span, known.end)) or (known.bound == LEAST and bool(CASE.search(span, max(0, known.start - 60), known.start)))
 
 
-def _equal(said: Quantity, known: Quantity, named: Collection[tuple[str, float]], counts: bool) -> bool:
-    """Is it the same quantity? One without a unit may have that of its table's header."""
+def _equal(said: Quantity, known: Quantity, named: Collection[tuple[str, float]], counts: bool, text: str) -> bool:
+    """Is it the same quantity as the one in the folded `text`? One without a unit may have that of its table's header."""
     if said.value == known.value and said.dimension == known.dimension:
         return True
-    if {said.dimension, known.dimension} <= {"hour", "clock"}:  # 四点 may be 16:00
+    if {said.dimension, known.dimension} == {"hour", "clock"}:  # 四点 may be 16:00
         return said.value % 720 == known.value % 720
     if {said.dimension, known.dimension} in ({"degree", "°C"}, {"degree", "°F"}, {"degree", "°"}):
         return said.value == known.value
@@ -147,7 +158,9 @@ def _equal(said: Quantity, known: Quantity, named: Collection[tuple[str, float]]
         return said.value == known.value
     if said.dimension == "day" and known.dimension == "date":
         return said.value == known.value % 10000
-    if not said.dimension and known.dimension and not counts:  # 30 for 30 days
+    if not said.dimension and known.dimension and not counts:  # 30 for 30 days, but no 5 for 300 s
+        if unit := unit_of(text, known):
+            return abs(said.value * unit[1] - known.value) < 1e-9
         return any(abs(said.value * factor - known.value) < 1e-9 for dimension, factor in FACTORS if dimension == known.dimension)
     if said.dimension and not known.dimension:
         return any(abs(known.value * factor - said.value) < 1e-9 for dimension, factor in named if dimension == said.dimension)

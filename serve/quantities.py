@@ -40,8 +40,8 @@ PARTS_OF_DAY = {"上午": 0, "早上": 0, "凌晨": 0, "下午": 12, "晚上": 1
                 "evening": 12}  # fmt: skip
 _PART_OF_DAY = "上午|早上|凌晨|中午|下午|晚上|傍晚|夜里|晚"
 CLOCK = re.compile(
-    r"(?<![\d:])(?P<hour>\d{1,2})[:：](?P<minute>[0-5]\d)(?![\d:])"
-    r"|(?P<h12>\d{1,2})(?:[.:：](?P<m12>[0-5]\d))?\s*(?P<half>[ap])\.?m\b\.?"
+    r"(?<![\d:])(?P<hour>\d{1,2})[:：](?P<minute>[0-5]\d)(?![\d:])(?!\s*[ap]\.?m\b)"
+    r"|(?<![\d:])(?P<h12>\d{1,2})(?:[.:：](?P<m12>[0-5]\d))?\s*(?P<half>[ap])\.?m\b\.?"
     rf"|(?P<part>{_PART_OF_DAY})?(?<![个几一每第差])(?P<said>\d{{1,2}}|[{HAN}]{{1,3}})点"
     rf"(?:(?P<and_half>半)|(?P<past>\d{{1,2}}|[{HAN}]{{2,3}}|[{HAN}](?=分))分?)?(?![钟以\d{HAN}点])"
     r"|\b(?P<spelled>\w+)(?: o'clock)? in the (?P<part_en>morning|afternoon|evening)\b|\b(?P<twelve>noon|midnight)\b"
@@ -235,10 +235,13 @@ def unit_of(text: str, q: Quantity) -> tuple[str, float] | None:
     return _measure(unit) if unit and _measure(unit)[0] == q.dimension else None
 
 
+FIELD = re.compile(r"(?<=[A-Za-z])_(?=(?:ms|s|sec|min|h|d|kg|g|mm|cm|m|bar|kpa|kw|v|a)\b)", re.I)  # downtime_min: a field in minutes
+
+
 @lru_cache(4096)
 def units(text: str) -> frozenset[tuple[str, float]]:
     """The measures that are named in `text` with or without a figure: a table's header gives its figures their unit."""
-    text, found = fold(text), set()
+    text, found = FIELD.sub(" ", fold(text)), set()
     for m in SCALE.finditer(text):
         money = m[1] or m[3] or "元"
         found.add((_measure(money)[0], TIMES[(m[2] or m[4] or m[5]).lower().rstrip("s")]))

@@ -22,6 +22,8 @@ EXTREME = re.compile(
 PLAIN = frozenset(
     "total overal requir recommend permit given correct specifi main standard nomin normal usual own new same exact whole full".split()
 )
+TOLD = 2  # words of a cell that make a claim of its own
+LIST = re.compile(r"[;；]")
 TIMES = re.compile(r"\s*[×xX*]\s*")
 
 
@@ -38,7 +40,9 @@ def wrong_item(sentence: str, span: str, context: str) -> str:
     names = [cell for n, cell in enumerate(cells) if not n or not quantities(cell)]
     if taken is None or exact_tokens(sentence) & set().union(*map(exact_tokens, names)):
         return ""
-    heads = [(name, [reading(side) for side in TIMES.split(BEHIND.split(name)[0])]) for name in names]
+    if any(_is_told(said, reading(cell)) for cell in cells if any(_held(taken, k) for k in quantities(cell))):
+        return ""
+    heads = [(part, [reading(side) for side in TIMES.split(BEHIND.split(part)[0])]) for name in names for part in _items(name)]
     name, sides = max(heads, key=lambda head: max(_share(side, said) for side in head[1]))
     best = max(sides, key=lambda side: _share(side, said))
     if not any(side.terms for _, found in heads for side in found):
@@ -49,6 +53,19 @@ def wrong_item(sentence: str, span: str, context: str) -> str:
     if EXTREME.search(name) and not EXTREME.search(sentence) and not taken.bound:
         return f"a bound, not the figure itself: {figure}"
     return ""
+
+
+def _is_told(said: Reading, cell: Reading) -> bool:
+    """Is the sentence what the figure's own cell says in words: adjust the actuator to 4 mm engagement?"""
+    words = [t for t in said.terms if len(t.text) > 2 or t.text >= "\u4e00"]  # shorter ones may be a unit's
+    shared = sum(match(t, cell.terms) for t in words)
+    return shared >= TOLD and shared >= NAMED * len(words)
+
+
+def _items(name: str) -> list[str]:
+    """The name, or each thing that a cell lists: alignment check; strainer; coupling."""
+    items = [item for item in LIST.split(name) if item.strip()]
+    return items if len(items) > 1 else [name]
 
 
 def _held(said: Quantity, known: Quantity) -> bool:

@@ -267,6 +267,22 @@ def test_a_company_is_the_party_that_the_context_says() -> None:
         ("The water flow is 7 m³/h.", "Water flow, lowest permitted | 7 m³/h", "Data: Item | Value", "a bound"),
         ("The motor turns at 3000 rpm.", "Speed of the motor | 900 to 3000 rpm", "Data: Item | Value", "an end of a range"),
         ("The mass of the pump is 2.3.", "Item | Steel pump | Brass pump", "Manual › 2.3 Masses", "another figure"),
+        ("Adjust the actuator to 4 mm engagement.", "E03 | Door open | Switch bent | Close it, adjust the actuator to 4 mm engagement",
+         "Faults: Code | Meaning | Cause | Remedy", ""),
+        ("Adjust the actuator to 5 mm engagement.", "E03 | Door open | Switch bent | Close it, adjust the actuator to 4 mm engagement",
+         "Faults: Code | Meaning | Cause | Remedy", "another figure"),
+        ("The strainer is looked at every 6 months.", "6 months | Alignment check; strainer; coupling", "Interval | Work", ""),
+        ("The belt is looked at every 6 months.", "6 months | Alignment check; strainer; coupling", "Interval | Work", "other words"),
+        ("Fingerprint templates are kept for 6 days.", "Fingerprint templates | 3 days", "Policy › Article 6. Retention: Record | Kept for",
+         "another figure"),
+        ("Under Article 6 fingerprint templates are kept for 3 days.", "Fingerprint templates | 3 days",
+         "Policy › Article 6. Retention: Record | Kept for", ""),
+        ("Customs export has a prefetch of 5.", "Customs export | 300 s | 2", "Profiles: Service | lease | prefetch", "another figure"),
+        ("Customs export has a lease of 300.", "Customs export | 300 s | 2", "Profiles: Service | lease | prefetch", ""),
+        ("The fault GR-04 of GR5-0817 meant a downtime of 195 minutes.", "GR5-0817 | GR-04 | Would not start | 195",
+         "log: serial | code | symptom | downtime_min", ""),
+        ("The fault GR-04 of GR5-0817 meant a downtime of 195 hours.", "GR5-0817 | GR-04 | Would not start | 195",
+         "log: serial | code | symptom | downtime_min", "another figure"),
         ("12毫米板的电流为60 A。", "| 板厚（mm） | 电流（A） |\n|---|---|\n| 6 | 60 |\n| 12 | 100 |", "", "a "),
     ],
 )
@@ -284,6 +300,13 @@ def test_no_document_makes_the_check_hang(unit: str) -> None:
     for span in (unit * 500 + sentence, f"{unit * 500} {sentence}"):
         assert check(sentence, span).support in ("supported", "partly", "unsupported")
     assert check(f"{sentence} {unit * 1900}", unit * 1900).support in ("supported", "partly", "unsupported")
+
+
+def test_times_of_day_are_told_apart() -> None:
+    span = "Somebody reads it between 08:00 and 17:00 on working days."
+    assert check("Somebody reads it between 08:00 and 20:00 on working days.", span).why == "another figure: 20:00"
+    assert check("Somebody reads it between 8 a.m. and 5:00 p.m. on working days.", span).support == "supported"
+    assert [q.value for q in quantities("11:31 p.m., 11:31 am, 23:31")] == [1411, 691, 1411]
 
 
 def test_a_number_of_a_thing_is_no_day() -> None:
