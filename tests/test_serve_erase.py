@@ -183,9 +183,9 @@ def test_adapters_and_runs_that_learnt_from_it_are_named_and_stay(settings: Sett
 
 def test_a_row_tells_what_it_shows_and_asks_about() -> None:
     turn = [{"role": "user", "content": "x"}]
-    made = PreferencePair(id=f"{GONE}:3:value:0a1b2c3d:cited nothing", source="cited nothing", shown=[f"{OTHER}:1"], prompt=turn,
-                          chosen=turn, rejected=turn)  # fmt: skip
-    corrected = made.model_copy(update={"id": "feedback:t1", "source": "feedback"})
+    made = PreferencePair(id=f"{GONE}:3:value:0a1b2c3d:cited nothing", source="cited nothing", chunk_id=f"{GONE}:3", shown=[f"{OTHER}:1"],
+                          prompt=turn, chosen=turn, rejected=turn)  # fmt: skip
+    corrected = made.model_copy(update={"id": "feedback:t1", "source": "feedback", "chunk_id": ""})
     assert made.chunks == [f"{GONE}:3", f"{OTHER}:1"] and corrected.chunks == [f"{OTHER}:1"]
 
 
@@ -205,7 +205,7 @@ def test_a_plan_notes_what_its_rows_and_its_parent_learnt_from(settings: Setting
         "rows": 1,
         "parent": None,
     }
-    fields = {"corpus": "legal", **made, "max_steps": 0, "epochs": 1, "learning_rate": 1e-3, "rank": 8, "alpha": 16, "batch": 1,
+    fields = {"corpus": "legal", **made, "sequences": 1, "max_steps": 0, "epochs": 1, "learning_rate": 1e-3, "rank": 8, "alpha": 16, "batch": 1,
               "accumulate": 1, "max_length": 9, "seed": 0}  # fmt: skip
     plan = Plan.model_validate(fields)
     assert trained_on(settings, plan) == [GONE, OTHER], "of the first row alone, as it trains on that alone"
