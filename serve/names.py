@@ -24,6 +24,7 @@ OFFICE = re.compile(
 LABEL = re.compile(
     r"(?<![A-Za-z0-9.-])[A-Z]{1,5}-?\d{1,5}(?:-[A-Z0-9]+)*(?![A-Za-z0-9-])|`[^`\n]{2,60}`|\b[A-Za-z_]\w+(?=\(\))"
 )
+PART = re.compile(r"(?<![\w.,-])\d{2,4}-\d{2,6}(?![\w-])")  # of a spare part: 200-6015
 NO_CODE = re.compile(r"\d+(?:st|nd|rd|th|[a-z]{3,})|[ap]\.?m\.?")  # 5th, 30-second, p.m.
 
 
@@ -45,6 +46,9 @@ def wrong_name(sentence: str, span: str, around: str) -> str:
     for label in LABEL.findall(folded):
         if label.strip("`() ").lower() not in low and not any(label.lower() in f for f in figures):
             return f"another code: {label}"
+    parts = set(PART.findall(low))
+    if parts and (other := next((part for part in PART.findall(folded) if part not in parts), "")):
+        return f"another code: {other}"
     words = set(re.findall(r"\w+", low))
     for name in NAME.findall(sentence):
         if name.lower() not in words and name.lower() not in low and not set(tokens(name)) <= known:

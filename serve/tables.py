@@ -26,15 +26,17 @@ def wrong_column(sentence: str, span: str, context: str) -> str:
     header, cells = _row(span, context)
     if not header:
         return ""
-    said, amounts = set(tokens(sentence)), {q.value for q in quantities(sentence)}
+    folded, said = fold(sentence), set(tokens(sentence))
+    amounts = {q.value for q in quantities(sentence) if q.value > 1 or folded[q.start : q.end].strip().isdecimal()}  # but not one of them
     named = {n for n, name in enumerate(header) if (label := set(pairs(name) or content(name))) and label <= said}
-    values = [{q.value for q in quantities(cell)} - {0, 1} for cell in cells]
+    values = [{q.value for q in quantities(cell)} for cell in cells]
     common = {v for n, own in enumerate(values) for v in own if any(v in other for other in values[n + 1 :])}
     holds = {n for n, own in enumerate(values) if (own - common) & amounts}
     figures = {n for n, cell in enumerate(cells) if any(q.dimension or not q.value < 2 for q in quantities(cell))}
     labels = [set(pairs(name) or content(name)) for name in header]
     others = set().union(*(labels[n] for n in holds - named)) - set().union(*(labels[n] for n in named))
-    if holds - named and (named & figures) - holds and not others & said:
+    torn = {n for n in named & figures & holds if len(values[n]) > 1 and not values[n] <= amounts}  # said in part, as half a range
+    if holds - named and ((named & figures) - holds or torn) and not others & said:
         return f"a figure of another column: {header[min(holds - named)].strip()}"
     return ""
 
