@@ -41,6 +41,14 @@ def default_mode(corpus: str, settings: Settings, lang: str, model: str) -> str:
     return str(row.get("mode", "")) if isinstance(row, dict) else ""  # an earlier Lectern kept one row a language
 
 
+def keep_modes(corpus: str, settings: Settings, model: str, modes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Who answers by default where `model` would be asked, by language; what other models were found to be stays."""
+    known = dict(fitted(corpus, settings).get("modes", {}))
+    for lang, row in modes.items():
+        known[lang] = {**known.get(lang, {}), model: dict(row)}
+    write_fitted(corpus, settings, {"modes": known})
+
+
 def write_fitted(corpus: str, settings: Settings, found: Mapping[str, Any]) -> None:
     """Put `found` into fitted.json, in one step; what it does not hold stays as it is."""
     file = fitted_file(corpus, settings)

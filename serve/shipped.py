@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from corpora import Profile, UserError, load_profile, profile_names
-from ingest.fitted import fitted, write_fitted
+from ingest.fitted import keep_modes
 from ingest.settings import Settings
 from serve.adapter import check_adapter
 from serve.champion import promote, versions
@@ -67,10 +67,7 @@ def _install(profile: Profile, settings: Settings) -> None:
     except UserError:
         shutil.rmtree(home / "1", ignore_errors=True)  # so that the next start tries again
         raise
-    known = dict(fitted(profile.name, settings).get("modes", {}))
-    for lang, row in modes.items():
-        known[lang] = {**known.get(lang, {}), f"{profile.name}-v1": row}
-    write_fitted(profile.name, settings, {"modes": known})
+    keep_modes(profile.name, settings, f"{profile.name}-v1", modes)
 
 
 def _json(file: Path) -> dict[str, Any]:

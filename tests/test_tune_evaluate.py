@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from corpora import UserError, load_profile
-from ingest.fitted import default_mode
+from corpora import UserError
+from ingest.fitted import default_mode, keep_modes
 from ingest.settings import Settings
 from serve.schema import Answer, Citation, Trace
 from tests.echo import echo
 from tests.plant import CORPUS, HELD_OUT, SILENT, make_plant
 from tune.cli import main
-from tune.evaluate import SYSTEMS, evaluate, gains, judged_statements, keep_modes, winners
+from tune.evaluate import SYSTEMS, evaluate, gains, judged_statements, winners
 from tune.figures import digits, figures
 from tune.gold import Gold, Question, find, letters
 from tune.metrics import Outcome, f1, is_correct, measure
@@ -189,10 +189,10 @@ def test_the_mode_that_answers_better_is_the_default(tmp_path: Path) -> None:
     assert won["en"]["mode"] == "extractive", "a tie is quoting's"
     won = winners(questions, {"base+rag": [right] * 9 + [wrong] * 21, "adapter+rag": [right] * 30, "extractive": [right] * 29 + [wrong]}, 3)
     assert won == {"en": {"mode": "model", "questions": 30, "correct": {"adapter+rag": 30, "extractive": 29}}}
-    settings, profile = Settings(home=tmp_path), load_profile("maintenance")
+    settings = Settings(home=tmp_path)
     assert default_mode("maintenance", settings, "en", "pumps-v3") == ""
-    keep_modes(settings, profile, {"en": {"mode": "extractive"}}, "pumps-v2")
-    keep_modes(settings, profile, won, "pumps-v3")
+    keep_modes("maintenance", settings, "pumps-v2", {"en": {"mode": "extractive"}})
+    keep_modes("maintenance", settings, "pumps-v3", won)
     assert default_mode("maintenance", settings, "en", "pumps-v2") == "extractive", "what others were found to be stays"
     assert default_mode("maintenance", settings, "en", "pumps-v3") == "model"
     assert default_mode("maintenance", settings, "en", "pumps-v4") == "" == default_mode("maintenance", settings, "zh", "pumps-v3")

@@ -1,5 +1,6 @@
 """Packs: every row is in them once, whole, apart from the others, and trains as it would alone."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_rows_with_one_prompt_keep_its_last_token_each_and_as_many_fit_as_there_
 @given(rows)
 def test_a_token_sees_what_it_would_see_alone(given_rows: list[Encoded]) -> None:
     for pack in packed(given_rows, 60):
-        batch = collate([pack.columns()])
+        batch = collate([asdict(pack)])
         sees = batch["attention_mask"][0, 0]
         for at in range(len(pack.input_ids)):
             seen = [pack.input_ids[i] for i in range(len(pack.input_ids)) if sees[at, i]]
@@ -82,7 +83,7 @@ def test_loss_and_gradients_are_those_of_the_rows_one_by_one(base: Path) -> None
         model.zero_grad()
         total = 0.0
         for pack in packs:
-            loss = summed(model, collate([pack.columns()]))
+            loss = summed(model, collate([asdict(pack)]))
             loss.backward()
             total += loss.item()
         found.append((total, torch.cat([p.grad.flatten() for p in learnt])))

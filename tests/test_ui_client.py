@@ -12,7 +12,8 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from serve.journal import Journal
-from ui.client import Answer, Citation, Document, Gateway, GatewayError, events
+from ui.client import Gateway, events
+from ui.replies import Answer, Citation, Document, GatewayError
 
 QUESTION = "What does fault code SC-A04 on the SC-40 compressor mean?"
 

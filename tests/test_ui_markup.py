@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ui.client import Assistant, Citation, Document, Passage
 from ui.markup import (
     answer_html,
     attached_html,
@@ -25,6 +24,7 @@ from ui.markup import (
     reading_html,
     welcome_html,
 )
+from ui.replies import Assistant, Citation, Document, Passage
 
 OURS = {"div", "p", "br", "strong", "del", "code", "pre", "span", "b", "i", "q", "ol", "li", "button", "mark", "h1", "h2"}
 HOSTILE = [

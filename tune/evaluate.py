@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from corpora import Profile, UserError
-from ingest.fitted import fitted, write_fitted
+from corpora import UserError
+from ingest.fitted import keep_modes
 from ingest.language import language
 from ingest.settings import Settings
 from serve.chain import Assistant, open_assistant
@@ -68,7 +68,8 @@ def evaluate(settings: Settings, corpus: str, version: int | None, beside: int |
         rivals = (name for name in (BASE, OTHER, QUOTING) if name in outcomes)
         report[CANDIDATE]["gain"] = {name: gains(outcomes[name], outcomes[CANDIDATE]) for name in rivals}
     if modes := winners(gold, outcomes, adapter):
-        keep_modes(settings, assistant.profile, modes, served(corpus, adapter) or base)
+        asked = hashes([assistant.profile.questions])
+        keep_modes(corpus, settings, served(corpus, adapter) or base, {lang: {**row, **asked} for lang, row in modes.items()})
     about = {"corpus": corpus, "adapter": adapter, "other": other, "lang": lang, "asked": len(gold), "of": len(questions),
              "adapter_hash": version_hash(settings, corpus, adapter), "other_hash": version_hash(settings, corpus, other),
              "under": measured_under(settings, assistant.profile) if readable else {},
@@ -82,14 +83,6 @@ def gains(then: list[Outcome], now: list[Outcome]) -> dict[str, dict[str, Any]]:
     names = dict.fromkeys(name for _, new in figures for name in new)
     pairs = {name: [new[name] - old[name] for old, new in figures if name in new] for name in names}
     return {name: {**difference(found), "n": len(found)} for name, found in pairs.items()}
-
-
-def keep_modes(settings: Settings, profile: Profile, modes: dict[str, dict[str, Any]], model: str) -> None:
-    """Who answers by default where `model` would be asked; what other models were found to be stays."""
-    known = dict(fitted(profile.name, settings).get("modes", {}))
-    for lang, row in modes.items():
-        known[lang] = {**known.get(lang, {}), model: {**row, **hashes([profile.questions])}}
-    write_fitted(profile.name, settings, {"modes": known})
 
 
 def served(corpus: str, version: int | None) -> str:

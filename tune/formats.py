@@ -4,10 +4,8 @@ Alpaca, ShareGPT, OpenAI's messages, prompt and completion, DISC-Law-SFT's pairs
 sensor logs with diagnoses, clauses with analyses; as JSON, JSON Lines or CSV, and through LLaMA-Factory's dataset_info.json.
 """
 
-import csv
-import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,11 @@ from corpora import UserError
 from ingest.language import language
 from serve.prompt import SPECIAL
 from tune.lines import refuse, text_of
+from tune.records import Row, records
 
 MOST = 500_000  # rows of a file
 LONGEST = 20_000  # characters of a field
 INFO = "dataset_info.json"
-Row = Mapping[str, Any]
 Parts = tuple[list[dict[str, str]], str, tuple[str, ...]]  # messages, answer, passages
 ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "bot": "assistant", "system": "system"}
 DIAGNOSE = {"en": "Readings: {said}\nWhat is the diagnosis?", "zh": "读数：{said}\n诊断结果是什么？"}
@@ -61,7 +59,7 @@ def read_rows(path: Path, about: Row | None = None) -> tuple[list[Given], dict[s
     if path.name == INFO:
         return _listed(path)
     rows, wrong, formats = list[Given](), list[str](), dict[str, int]()
-    for place, row in _records(path, wrong):
+    for place, row in records(path, wrong):
         if len(rows) >= MOST:
             raise UserError(f"{path} holds more than {MOST:,} rows.", "Take a part of it: --filter TOPIC, or split it.")
         row = _renamed(row, about) if about else row
@@ -84,53 +82,6 @@ def read_rows(path: Path, about: Row | None = None) -> tuple[list[Given], dict[s
     if not rows:
         raise UserError(f"{path} holds no rows.", "Give a file of questions and answers: tune data CORPUS --from FILE")
     return rows, formats
-
-
-def _records(path: Path, wrong: list[str]) -> Iterator[tuple[str, Row]]:
-    """Each record with where it stands; what is none goes to `wrong`."""
-    text = text_of(path)
-    suffix = path.name.removesuffix(".gz").rpartition(".")[2].lower()
-    if suffix in ("csv", "tsv"):
-        yield from _cells(path, text, "\t" if suffix == "tsv" else ",", wrong)
-        return
-    if suffix not in ("json", "jsonl"):
-        raise UserError(f"{path} is of no kind that rows are read from.", "Save it as .json, .jsonl or .csv.")
-    for place, value in _values(path, text, suffix, wrong):
-        if isinstance(value, dict):
-            yield place, value
-        else:
-            wrong.append(f"{place} is no object")
-
-
-def _values(path: Path, text: str, suffix: str, wrong: list[str]) -> Iterator[tuple[str, Any]]:
-    if suffix == "json":
-        try:
-            whole = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{path} is no JSON ({error}).", "Write it again with a program that checks it.") from None
-        rows = whole.get("data", [whole]) if isinstance(whole, dict) else whole
-        if not isinstance(rows, list):
-            raise UserError(f"{path} holds no list of rows.", "Give an array of objects.")
-        yield from ((f"row {number}", value) for number, value in enumerate(rows, 1))
-        return
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                yield f"line {number}", json.loads(line)
-            except (ValueError, RecursionError):
-                wrong.append(f"line {number} is no JSON")
-
-
-def _cells(path: Path, text: str, tab: str, wrong: list[str]) -> Iterator[tuple[str, Row]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=tab, strict=True)
-    try:
-        for row in reader:
-            if None in row or None in row.values():
-                wrong.append(f"line {reader.line_num} has not as many cells as the header")
-                continue
-            yield f"line {reader.line_num}", {str(name).strip(): cell for name, cell in row.items()}
-    except csv.Error as error:
-        wrong.append(f"line {reader.line_num} is no CSV ({error})")
 
 
 def _listed(path: Path) -> tuple[list[Given], dict[str, int]]:

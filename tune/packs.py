@@ -27,9 +27,6 @@ class Pack:
     position_ids: list[int]
     segments: list[int]
 
-    def columns(self) -> dict[str, list[int]]:
-        return {"input_ids": self.input_ids, "labels": self.labels, "position_ids": self.position_ids, "segments": self.segments}
-
 
 def packed(rows: Sequence[Encoded], longest: int) -> list[Pack]:
     """Rows in a row that begin alike, at most `longest` tokens a pack; a row longer than that stands alone."""

@@ -1,5 +1,7 @@
 """Train a LoRA adapter on cited answers and refusals.  Run: tune sft maintenance"""
 
+from dataclasses import asdict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
@@ -28,32 +30,30 @@ LONGEST = 2  # prompt budgets: rows that begin alike are packed up to here
 def sft(settings: Settings, request: Request, talk: Talk) -> Trained:
     """Train on the corpus's examples and publish a new version."""
     tier = pick_tier(settings)
-    length = tier.prompt_budget
 
-    def sequences(rows: int) -> int:
+    @cache
+    def encoded(count: int) -> list[Encoded]:
         tokenizer = load_tokenizer(settings.models / tier.base.id)
-        return len(packed(encoded(tokenizer, read_examples(settings, request.corpus)[:rows], length), LONGEST * length))
+        examples = read_examples(settings, request.corpus)[:count]
+        return [encode(tokenizer, e.id, e.prompt, e.completion, tier.prompt_budget) for e in examples]
 
-    run = prepare(settings, request, "sft", None, talk, sequences)
+    longest = LONGEST * tier.prompt_budget
+    run = prepare(settings, request, "sft", None, talk, sequences=lambda count: len(packed(encoded(count), longest)))
     plan = run.plan
     tokenizer = load_tokenizer(settings.models / plan.base)
     examples = read_examples(settings, plan.corpus)[: plan.rows]
-    rows = encoded(tokenizer, examples, plan.max_length)
-    packs = packed(rows, LONGEST * plan.max_length)
+    rows = encoded(plan.rows)
+    packs = packed(rows, longest)
     tokens = sum(len(row.ids) for row in rows)
     talk.say(f"{len(rows)} rows, {tokens / len(rows):.0f} tokens on average; rows that begin alike are computed together, "
              f"{tokens / sum(len(p.input_ids) for p in packs):.1f} times fewer tokens in all. One row, trained on between ⟦ and ⟧:\n"
              f"{decoded(tokenizer, rows[0])}")  # fmt: skip
     # In tokens already, labels and all: TRL's own preparation would cut what is too long and train on what follows EOS.
-    dataset = Dataset.from_list([pack.columns() for pack in packs])
+    dataset = Dataset.from_list([asdict(pack) for pack in packs])
     progress = Progress(run, tokens / len(packs), talk)
     trainer = make_trainer(settings, run, dataset, tokenizer, progress)
     check_batches(trainer, tokenizer, examples)
     return carry_out(settings, run, trainer, progress, talk)
-
-
-def encoded(tokenizer: "PreTrainedTokenizerBase", examples: list[Example], max_length: int) -> list[Encoded]:
-    return [encode(tokenizer, e.id, e.prompt, e.completion, max_length) for e in examples]
 
 
 class Trainer(SFTTrainer):

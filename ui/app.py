@@ -7,11 +7,12 @@ from pathlib import Path
 import streamlit as st
 
 from ui.chat import has_begun, new_conversation, show_chat
-from ui.client import Assistant, Gateway, GatewayError, Health
+from ui.client import Gateway
 from ui.conversations import show_conversations
 from ui.documents import show_documents
 from ui.markup import card_html, choose_html, health_html, label, notice_html
 from ui.passage import close_citation
+from ui.replies import Assistant, GatewayError, Health
 from ui.signin import sign_out, signed_in
 
 HERE = Path(__file__).parent

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from ui.client import Document, Gateway, GatewayError
+from ui.client import Gateway
 from ui.markup import attached_html, reading_html
+from ui.replies import Document, GatewayError
 from ui.waiting import with_pauses
 
 REDRAWN = 0.4  # seconds between two looks at whether the reader wants to stop

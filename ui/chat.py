@@ -12,9 +12,10 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ui.attached import REDRAWN, Attached, attach, show_attached
-from ui.client import Answer, Assistant, Gateway, GatewayError, Message, Said, Thought
+from ui.client import Gateway, Message
 from ui.markup import answer_html, broken_html, draft_html, heading, label, notice_html, question_html, welcome_html
 from ui.passage import close_citation, open_citation, opened, show_passage
+from ui.replies import Answer, Assistant, GatewayError, Said, Thought
 from ui.sheet import show_sheet
 from ui.waiting import with_pauses
 

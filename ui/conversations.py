@@ -3,8 +3,9 @@
 import streamlit as st
 
 from ui.chat import new_conversation, open_conversation, reopen
-from ui.client import Assistant, Conversation, Gateway, GatewayError
+from ui.client import Gateway
 from ui.markup import label, notice_html
+from ui.replies import Assistant, Conversation, GatewayError
 
 SHOWN = 40  # conversations; older ones are there for whoever asks the gateway
 CALLED = 70  # characters of the first question

@@ -8,8 +8,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from ui.client import Assistant, Document, Gateway, GatewayError, Job
+from ui.client import Gateway
 from ui.markup import document_html, documents_html, label, notice_html, progress_html
+from ui.replies import Assistant, Document, GatewayError, Job
 
 ON_A_PAGE = 20
 POLL_SECONDS = 0.5

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from ui.client import Assistant, Citation, Document, Health, Passage
+from ui.replies import Assistant, Citation, Document, Health, Passage
 
 INLINE = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*|~~((?:(?!~~).)+)~~|( ?)\[(\d{1,3})\]")
 MARKER = re.compile(r"( ?)\[(\d{1,3})\]")

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ui.client import Citation, Gateway, GatewayError, Passage
+from ui.client import Gateway
 from ui.markup import notice_html, opened_html, passage_html, place
+from ui.replies import Citation, GatewayError, Passage
 from ui.sheet import show_sheet
 
 

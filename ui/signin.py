@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from ui.client import Gateway, GatewayError
+from ui.client import Gateway
 from ui.markup import notice_html
+from ui.replies import GatewayError
 
 
 def signed_in(url: str) -> Gateway | None:
