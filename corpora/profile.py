@@ -6,10 +6,10 @@ A profile holds only what differs from the defaults below. Its sections mirror t
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from corpora.errors import UserError
 
@@ -67,13 +67,41 @@ class Gate(Section):
     unsupported: float = Field(0.05, ge=0, le=1)  # most statements shown without a citation that supports them
 
 
-class TuneSection(Section):
+class Recipe(Section):
+    """How an adapter is trained; `tune plan` says what each setting leads to. The defaults suit the small model."""
+
+    rank: int = Field(16, ge=1, le=64, description="a higher one learns more from many rows, makes larger adapters and slows serving")
+    rslora: bool = Field(False, description="true scales by the root of the rank: ranks from 32 up then learn as fast as low ones")
+    modules: Literal["auto", "all", "mlp", "attention"] = Field(
+        "auto", description="which layers learn: all learn most; mlp (gate and up) and attention (queries, keys, values) are served twice "
+        "as fast on a CPU; auto is all on a GPU, mlp on a CPU")  # fmt: skip
+    quantization: Literal["none", "8bit", "4bit"] = Field("none", description="8bit and 4bit (NF4, QLoRA) hold the base in a half or a "
+                                                          "quarter of the memory, train slower and a little worse")  # fmt: skip
+    learning_rate: float = Field(1e-3, gt=0, le=1e-2, description="too high and the loss jumps, too low and little is learnt; "
+                                 "a 7B model wants a fifth to a third of what a small one does")  # fmt: skip
+    epochs: float = Field(1.0, gt=0, le=20, description="times that every row is seen; more fit the rows better, and from some point on "
+                          "only those")  # fmt: skip
+    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="how the learning rate falls: constant does not")
+    max_grad_norm: float = Field(1.0, gt=0, le=100, description="a step is never longer: lower tames a loss that jumps, and slows")
+    sequences_per_step: int | None = Field(None, ge=1, le=512, description="more make steadier steps, and fewer of them; left out: 4, "
+                                           "for preferences 8")  # fmt: skip
+    validation: float = Field(0.0, ge=0, le=0.5, description="share of the rows that is held back, to see when only the rest is learnt "
+                              "by heart")  # fmt: skip
+    patience: int = Field(0, ge=0, le=100, description="stop after so many validations without gain and keep the best; 0 never does")
+    checkpointing: bool | None = Field(None, description="true computes activations twice: a third slower, a fraction of their memory; "
+                                       "left out: on GPUs only")  # fmt: skip
+
+    @model_validator(mode="after")
+    def _patience_needs_validation(self) -> Self:
+        if self.patience and not self.validation:
+            raise ValueError("patience needs a share for validation, such as validation: 0.05")
+        return self
+
+
+class TuneSection(Recipe):
     """How this assistant is taught."""
 
     held_out: list[str] = []  # documents that never enter training; the gate asks about these
-    rank: Literal[8, 16, 32, 64] = 16  # higher learns more, uses more memory and slows serving
-    learning_rate: float = Field(1e-3, gt=0, le=1e-2)
-    epochs: float = Field(1.0, gt=0, le=20)
     gate: Gate = Gate()
 
 

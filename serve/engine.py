@@ -1,5 +1,6 @@
 """vLLM, the model server: how it is started, and the client of its admin side.  Try: serve doctor"""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,10 @@ from serve.thinking import reasoning_parser
 from serve.tiers import Tier
 
 STREAMED = 8  # tokens in one event of a stream: a sentence leaves when it is whole, and every event costs the gateway a millisecond
+WRAPPED = "vllm.layers.json"  # in home/run: which layers of the running vLLM can carry an adapter, if not all
+# Layers that learn, by the profile's word for them. Each set is one layer for vLLM, which computes its parts together.
+LAYERS = {"mlp": ("gate_proj", "up_proj"), "attention": ("q_proj", "k_proj", "v_proj")}
+RANKS = (16, 32, 64)  # of the steps that vLLM knows
 LOADED_AT_ONCE = 4  # adapters in one batch; each more costs memory, others wait their turn
 UNDER_WAY = ("vllm:num_requests_running{", "vllm:num_requests_waiting{")  # of its /metrics
 # Nothing leaves the machine, and no model is looked for on a hub: what is served lies in home/models.
@@ -42,6 +47,8 @@ def command(tier: Tier, settings: Settings, adapters: Mapping[str, Path]) -> tup
         *("--stream-interval", str(STREAMED)),
         "--disable-uvicorn-access-log",
     ]
+    if layers := wrapped_layers(settings, tier, adapters):
+        argv += ["--lora-target-modules", *layers]
     env = {**os.environ, **OFFLINE, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
     if tier.gpu:
         argv += ["--gpu-memory-utilization", str(tier.gpu_memory)]
@@ -58,14 +65,49 @@ def command(tier: Tier, settings: Settings, adapters: Mapping[str, Path]) -> tup
 
 
 def largest_rank(settings: Settings) -> int:
-    """The largest LoRA rank that any profile asks for: vLLM reserves room for it and refuses more."""
+    """The step of vLLM's that the largest LoRA rank of any profile needs: it reserves room for it and refuses more."""
     ranks = [16]
     for name in profile_names(settings.root):
         try:
             ranks.append(load_profile(name, settings.root).tune.rank)
         except UserError:
             continue  # a broken profile has its own sentence where that corpus is used
-    return max(ranks)
+    return next(step for step in RANKS if step >= max(ranks))
+
+
+def learning(modules: str, tier: Tier) -> str:
+    """What a profile's `tune: modules:` means on this tier: all, mlp or attention."""
+    return modules if modules != "auto" else "all" if tier.gpu else "mlp"
+
+
+def wrapped_layers(settings: Settings, tier: Tier, adapters: Mapping[str, Path]) -> list[str]:
+    """The layers that the profiles teach and `adapters` have, where those are not all; none for all.
+
+    On a CPU each layer that can carry an adapter takes its time with every token, whether it carries one or not.
+    """
+    wrapped: set[str] = set()
+    for name in profile_names(settings.root):
+        try:
+            layers = LAYERS.get(learning(load_profile(name, settings.root).tune.modules, tier), ())
+        except UserError:
+            continue
+        if not layers:
+            return []
+        wrapped.update(layers)
+    for folder in adapters.values():
+        if not (layers := taught_layers(folder)):
+            return []
+        wrapped.update(layers)
+    return sorted(wrapped) if wrapped <= set().union(*LAYERS.values()) else []
+
+
+def taught_layers(folder: Path) -> tuple[str, ...]:
+    """The layers that the adapter in `folder` names; none where it says so in another way."""
+    try:
+        named = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["target_modules"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    return tuple(named) if isinstance(named, list) else ()
 
 
 def champions(settings: Settings) -> tuple[dict[str, Path], list[str]]:
@@ -134,7 +176,18 @@ class Engine:
     def load(self, name: str, path: Path) -> None:
         """Load the adapter in `path` under `name`; a version keeps its own name, for one name must mean one adapter."""
         if name not in self.models():
+            self._refuse_unwrapped(name, path)
             self._post("load_lora_adapter", {"lora_name": name, "lora_path": str(path)}, f"load {name}")
+
+    def _refuse_unwrapped(self, name: str, path: Path) -> None:
+        """vLLM takes an adapter for layers that it was not told of without a word, and answers as if there were none."""
+        try:
+            wrapped = set(json.loads((self.settings.run / WRAPPED).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return
+        if wrapped and (others := sorted({*taught_layers(path)} - wrapped)):
+            raise UserError(f"vLLM was started for adapters of {', '.join(sorted(wrapped))} alone, and {name} has {', '.join(others)} too.",
+                            "Start it anew: make down, then make up")  # fmt: skip
 
     def unload(self, name: str) -> None:
         if name in self.models():

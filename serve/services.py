@@ -1,11 +1,12 @@
 """The five processes that Lectern is made of, and how each is started.  See them: serve doctor"""
 
+import json
 import os
 import sys
 from pathlib import Path
 
 from ingest.settings import Settings
-from serve.engine import champions, command
+from serve.engine import WRAPPED, champions, command, wrapped_layers
 from serve.supervisor import CHECKOUT, Command, Say, Service, environment
 from serve.tiers import Tier
 
@@ -41,6 +42,7 @@ def vllm(settings: Settings, tier: Tier, say: Say) -> Service:
         for sentence in unfit:
             say(sentence)
         argv, env = command(tier, settings, adapters)
+        (settings.run / WRAPPED).write_text(json.dumps(wrapped_layers(settings, tier, adapters)), encoding="utf-8")
         return argv, fixed_environment(settings, tier) | env
 
     # Weights of 60 GB from a slow disk take their time. Without it Lectern quotes its documents, so it is not needed.

@@ -48,7 +48,7 @@ def test_unknown_key_is_refused_with_its_place(line: str, place: str, tmp_path: 
 
 
 def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
-    text = "description: What we cook.\nlanguages: [en, fr]\ncolour: red\ningest: {chunk_tokens: 1}\ntune: {rank: 12}\n"
+    text = "description: What we cook.\nlanguages: [en, fr]\ncolour: red\ningest: {chunk_tokens: 1}\ntune: {rank: 128}\n"
     with pytest.raises(UserError) as caught:
         read_profile(write(tmp_path, "recipes", text))
     assert "5 mistakes" in caught.value.message

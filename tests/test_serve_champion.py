@@ -79,7 +79,7 @@ def test_rollback_passes_over_a_version_that_is_gone(settings: Settings) -> None
 def refusals() -> Iterator[Any]:
     token = {**LORA, "base_model.model.model.embed_tokens.weight": np.zeros((4, 4), np.float32)}
     for config, words in [
-        ({"r": 32}, "rank 32"),
+        ({"r": 48}, "rank 48"),
         ({"rank_pattern": {"v_proj": 64}}, "rank 64"),
         ({"use_dora": True}, "DoRA"),
         ({"modules_to_save": ["embed_tokens"]}, "embed_tokens"),

@@ -8,7 +8,7 @@ import pytest
 
 from corpora import UserError
 from ingest.settings import Settings
-from serve.engine import Engine, champions, command, largest_rank
+from serve.engine import WRAPPED, Engine, champions, command, largest_rank, wrapped_layers
 from serve.tiers import load_tiers, pick_tier
 
 
@@ -46,13 +46,50 @@ def test_the_tier_decides(settings):
 
 
 def test_there_is_room_for_the_largest_rank_of_any_profile(settings):
-    assert largest_rank(settings) == 16
+    assert largest_rank(settings) == 32, "that of the shipped profiles"
     folder = settings.root / "corpora" / "mine"
     folder.mkdir(parents=True)
     (folder / "profile.yaml").write_text("title: M\ndescription: m\nlanguages: [en]\ntune: {rank: 64}\n")
     assert largest_rank(settings) == 64
+    (folder / "profile.yaml").write_text("title: M\ndescription: m\nlanguages: [en]\ntune: {rank: 33}\n")
+    assert largest_rank(settings) == 64, "vLLM knows steps alone"
     (folder / "profile.yaml").write_text("title: [")
-    assert largest_rank(settings) == 16, "a broken profile must not keep the others from being served"
+    assert largest_rank(settings) == 32, "a broken profile must not keep the others from being served"
+
+
+def test_on_a_cpu_only_the_layers_that_learn_can_carry_adapters(settings, tmp_path):
+    tiers = {tier.name: tier for tier in load_tiers()}
+    assert wrapped_layers(settings, tiers["cpu"], {}) == ["gate_proj", "up_proj"]
+    argv, _ = command(tiers["cpu"], settings, {})
+    at = argv.index("--lora-target-modules")
+    assert argv[at + 1 : at + 3] == ["gate_proj", "up_proj"]
+    assert "--lora-target-modules" not in command(tiers["gpu-80gb"], settings, {})[0]
+
+    old = tmp_path / "old"  # trained with another setting, and still served
+    old.mkdir()
+    (old / "adapter_config.json").write_text('{"target_modules": ["q_proj", "v_proj"]}')
+    assert wrapped_layers(settings, tiers["cpu"], {"a-v1": old}) == ["gate_proj", "q_proj", "up_proj", "v_proj"]
+    (old / "adapter_config.json").write_text('{"target_modules": ["q_proj", "down_proj"]}')
+    assert wrapped_layers(settings, tiers["cpu"], {"a-v1": old}) == []
+    folder = settings.root / "corpora" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "profile.yaml").write_text("title: M\ndescription: m\nlanguages: [en]\ntune: {modules: attention}\n")
+    assert wrapped_layers(settings, tiers["cpu"], {}) == ["gate_proj", "k_proj", "q_proj", "up_proj", "v_proj"]
+    (folder / "profile.yaml").write_text("title: M\ndescription: m\nlanguages: [en]\ntune: {modules: all}\n")
+    assert wrapped_layers(settings, tiers["cpu"], {}) == []
+
+
+def test_an_adapter_for_layers_that_vllm_was_not_told_of_is_not_loaded(settings, tmp_path):
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text('{"target_modules": ["q_proj", "up_proj"]}')
+    settings.run.mkdir()
+    (settings.run / WRAPPED).write_text('["gate_proj", "up_proj"]')
+    with pytest.raises(UserError, match=r"gate_proj, up_proj alone, and legal-v1 has q_proj too.* make down, then make up"):
+        Engine(settings).load("legal-v1", adapter)
+    (settings.run / WRAPPED).write_text("[]")
+    with pytest.raises(UserError, match="vLLM does not answer"):
+        Engine(settings).load("legal-v1", adapter)
 
 
 def test_an_adapter_that_would_keep_vllm_from_starting_stays_out(settings):

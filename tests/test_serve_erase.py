@@ -205,8 +205,8 @@ def test_a_plan_notes_what_its_rows_and_its_parent_learnt_from(settings: Setting
         "rows": 1,
         "parent": None,
     }
-    fields = {"corpus": "legal", **made, "sequences": 1, "max_steps": 0, "epochs": 1, "learning_rate": 1e-3, "rank": 8, "alpha": 16,
-              "batch": 1, "accumulate": 1, "max_length": 9, "seed": 0}  # fmt: skip
+    fields = {"corpus": "legal", **made, "sequences": 1, "max_steps": 0, "recipe": {}, "precision": "float32",
+              "checkpointing": False, "batch": 1, "accumulate": 1, "max_length": 9, "seed": 0}  # fmt: skip
     plan = Plan.model_validate(fields)
     assert trained_on(settings, plan) == [GONE, OTHER], "of the first row alone, as it trains on that alone"
     assert trained_on(settings, plan.model_copy(update={"rows": 2})) == [GONE, OLDER, OTHER]

@@ -10,10 +10,11 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from corpora import UserError
+from corpora.profile import Recipe
 from ingest.settings import Settings
 from serve.adapter import check_adapter
 from tests.plant import CORPUS, SILENT, make_plant
-from tune.base import load_tokenizer
+from tune.base import load_tokenizer, precision
 from tune.data import make_data, read_pairs
 from tune.dpo import check_batches, dpo, make_trainer, refuse_stale
 from tune.progress import Progress
@@ -57,8 +58,8 @@ def test_a_stale_parent_is_refused(settings: Settings) -> None:
 def test_interrupted_and_resumed_it_publishes_without_the_reference(settings: Settings) -> None:
     parent = read_adapter(settings, CORPUS, 1)
     fields = parent.model_dump(include={"corpus", "base", "base_hash", "template_hash"})
-    plan = Plan(**fields, kind="dpo", data_hash="d", parent=1, rows=PAIRS, sequences=PAIRS, max_steps=2, epochs=1,
-                learning_rate=1e-3, rank=8, alpha=16, batch=1, accumulate=1, max_length=768, seed=0)  # fmt: skip
+    plan = Plan(**fields, kind="dpo", data_hash="d", parent=1, rows=PAIRS, sequences=PAIRS, max_steps=2, recipe=Recipe(rank=8),
+                precision=precision(), checkpointing=False, batch=1, accumulate=1, max_length=768, seed=0)  # fmt: skip
     run = new_run(settings, plan)
     pairs = read_pairs(settings, CORPUS)[:PAIRS]
     tokenizer = load_tokenizer(settings.models / plan.base)
@@ -70,7 +71,7 @@ def test_interrupted_and_resumed_it_publishes_without_the_reference(settings: Se
     progress = Progress(run, 100, SILENT)
     trainer = make_trainer(settings, run, pairs, tokenizer, progress)
     trainer.add_callback(CtrlC())
-    check_batches(trainer, tokenizer, pairs)
+    check_batches(trainer, tokenizer, pairs, plan)
     weights = dict(trainer.model.named_parameters())
     started = {n: p.detach().clone() for n, p in weights.items() if ".default." in n}
     assert started and all(torch.equal(p, weights[n.replace(".default.", ".ref.")]) for n, p in started.items())
@@ -79,10 +80,10 @@ def test_interrupted_and_resumed_it_publishes_without_the_reference(settings: Se
     assert any(t.abs().max() > 0 for n, t in published.items() if "lora_B" in n), "the policy is not the bare base"
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out(settings, run, trainer, progress, SILENT)
+        carry_out(settings, run, lambda: trainer, progress, SILENT)
     progress = Progress(run, 100, SILENT)
     trainer = make_trainer(settings, run, pairs, tokenizer, progress)
-    trained = carry_out(settings, run, trainer, progress, SILENT)
+    trained = carry_out(settings, run, lambda: trainer, progress, SILENT)
     reference = {n: p for n, p in trainer.model.named_parameters() if ".ref." in n}
     assert all(torch.equal(p, reference[n.replace(".default.", ".ref.")]) for n, p in started.items()), (
         "resumed against SFT"

@@ -91,6 +91,26 @@ def test_loss_and_gradients_are_those_of_the_rows_one_by_one(base: Path) -> None
     assert torch.nn.functional.cosine_similarity(found[0][1], found[1][1], dim=0) > 0.9999
 
 
+def test_packs_of_a_batch_are_apart_too(base: Path) -> None:
+    tokenizer = load_tokenizer(base)
+    packs = [asdict(pack) for said in ("It is 63 L. [1]", "It weighs 1,200 kg, by the plate and by the manual. [2]")
+             for pack in packed([encode(tokenizer, "row", [{"role": "user", "content": f"{PASSAGES}How?{said[:5]}"}],
+                                        [{"role": "assistant", "content": said}], 768)], 768)]  # fmt: skip
+    batch = collate(packs)
+    shorter, longer = sorted(len(pack["input_ids"]) for pack in packs)
+    assert batch["input_ids"].shape == (2, longer) and shorter < longer
+    model = load_model(base).float()
+    labels = batch.pop("labels")
+    with torch.no_grad():
+        logits = model(**batch).logits
+        for n, pack in enumerate(packs):
+            alone = collate([pack])
+            own = alone.pop("labels")[0]
+            assert torch.equal(labels[n][labels[n] != IGNORED], own[own != IGNORED])
+            together = cross_entropy(logits[n, :-1], labels[n, 1:], ignore_index=IGNORED)
+            assert together.item() == pytest.approx(cross_entropy(model(**alone).logits[0, :-1], own[1:]).item(), rel=1e-4)
+
+
 def summed(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     labels = batch.pop("labels")
     return cross_entropy(model(**batch).logits[0, :-1], labels[0, 1:], ignore_index=IGNORED, reduction="sum")

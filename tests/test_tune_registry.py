@@ -30,8 +30,8 @@ def settings(tmp_path: Path) -> Settings:
 def plan(settings: Settings, **changes: Any) -> Plan:
     fields = {
         "corpus": "legal", "kind": "sft", "base": pick_tier(settings).base.id, "base_hash": "b", "template_hash": "t", "data_hash": "d",
-        "parent": None, "rows": 7, "sequences": 7, "max_steps": 0, "epochs": 1.0, "learning_rate": 1e-3, "rank": 16,
-        "alpha": 32, "batch": 1, "accumulate": 8, "max_length": 768, "seed": 0,
+        "parent": None, "rows": 7, "sequences": 7, "max_steps": 0, "recipe": {}, "precision": "float32",
+        "checkpointing": False, "batch": 1, "accumulate": 8, "max_length": 768, "seed": 0,
     }  # fmt: skip
     return Plan.model_validate({**fields, **changes})
 

@@ -43,12 +43,18 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
-def load_model(folder: Path) -> "PreTrainedModel":
+def load_model(folder: Path, quantization: str = "none") -> "PreTrainedModel":
+    """The frozen base: as `precision` says, or quantized by bitsandbytes to `8bit` (Dettmers et al. 2022) or `4bit` (NF4, QLoRA,
+    Dettmers et al. 2023)."""
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     kind = getattr(torch, precision())
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=kind, local_files_only=True, attn_implementation="sdpa")
+    how = {"8bit": BitsAndBytesConfig(load_in_8bit=True),
+           "4bit": BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+                                      bnb_4bit_compute_dtype=kind)}.get(quantization)  # fmt: skip
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=kind, local_files_only=True, attn_implementation="sdpa",
+                                                quantization_config=how)  # fmt: skip
 
 
 def precision() -> str:
@@ -60,20 +66,21 @@ def precision() -> str:
     return "bfloat16" if multiplies_bf16() else "float32"  # LoRA's own weights stay fp32 in any case
 
 
-def trainer_settings() -> dict[str, Any]:
-    """What of TRL's arguments depends on the machine."""
+def on_gpu() -> bool:
     import torch
 
-    kind = precision()
-    gpu = torch.cuda.is_available()
+    return torch.cuda.is_available()
+
+
+def trainer_settings() -> dict[str, Any]:
+    """What of TRL's arguments depends on the machine."""
+    kind, gpu = precision(), on_gpu()
     return {
         "use_cpu": not gpu,
         # Autocast is for GPUs: on a CPU it would cast each weight anew at each use, and PEFT casts for LoRA by itself.
         "bf16": gpu and kind == "bfloat16",
         "fp16": kind == "float16",
         "dataloader_pin_memory": gpu,
-        # On a GPU memory is short and time is not: activations are computed again in the backward pass.
-        "gradient_checkpointing": gpu,
     }
 
 

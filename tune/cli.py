@@ -1,9 +1,11 @@
 """The command `tune`.  Run: tune sft maintenance"""
 
+import math
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,6 @@ from ingest import console
 if TYPE_CHECKING:
     from ingest.settings import Settings
     from serve.champion import Promotion
-    from tune.data import Data
     from tune.talk import Talk
     from tune.train import Request, Trained
 
@@ -34,6 +35,13 @@ def make_parser() -> ArgumentParser:
                         "logs with diagnoses, clauses with analyses")  # fmt: skip
     p.add_argument("--filter", default="", metavar="TOPIC", help="of those only the rows in which its words stand")
     p.set_defaults(run=data)
+
+    p = commands.add_parser("plan", help="what training would take: rows, memory, time, cost, and what each setting leads to")
+    p.add_argument("corpus")
+    p.add_argument("--max-steps", type=at_least_one, default=0, metavar="N", help="as for tune sft")
+    p.add_argument("--rows", type=at_least_one, default=0, metavar="N", help="as for tune sft")
+    p.add_argument("--price", type=price, metavar="P", help="what an hour of this machine costs")
+    p.set_defaults(run=plan, resume=False)
 
     for kind, about in (("sft", "train on cited answers and refusals"), ("dpo", "train further on preferences")):
         p = commands.add_parser(kind, help=f"{about}; publishes a new version")
@@ -95,6 +103,16 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def price(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise ArgumentTypeError(f"{text!r} is no price")
+    return value
+
+
 def adapter_named(text: str) -> int | str:
     """A version's number, or a name that vLLM serves."""
     return at_least_one(text) if text.isdecimal() else text
@@ -102,14 +120,18 @@ def adapter_named(text: str) -> int | str:
 
 def talk(args: Namespace) -> "Talk":
     """How this command tells its progress: on stderr where stdout is for a machine."""
+    from tune import processes
     from tune.talk import Talk
 
+    if not processes.is_first():
+        return Talk(lambda line: None, for_machine=True)
     return Talk(lambda line: print(line, file=sys.stderr if args.json else sys.stdout, flush=True), for_machine=args.json)
 
 
 def data(args: Namespace) -> int:
     settings = settings_for(args)
     from tune.data import ROWS, data_folder, make_data
+    from tune.talk import histogram
 
     made, shown = make_data(settings, args.corpus, args.rows or ROWS, args.seed, talk(args), args.files, args.filter)
     folder = data_folder(settings, args.corpus)
@@ -117,16 +139,30 @@ def data(args: Namespace) -> int:
         console.print_json({**made.model_dump(), "folder": str(folder)})
         return console.DONE
     print(f"\nOne example, with what is trained on between ⟦ and ⟧:\n{shown}\n")
-    print_histogram(made)
+    print("\n".join(histogram({int(low): count for low, count in made.histogram.items()})))
     print(f"{made.rows} examples ({made.refusals} refusals), {sum(made.pairs.values())} preference pairs in {folder}. See its card.md.")
     print(f"Next: tune sft {args.corpus}")
     return console.DONE
 
 
-def print_histogram(made: "Data") -> None:
-    most = max(made.histogram.values())
-    for low, count in made.histogram.items():
-        print(f"{low:>6} tokens and up  {'█' * max(1, round(40 * count / most))} {count}")
+def plan(args: Namespace) -> int:
+    settings = settings_for(args)
+    from tune.base import quiet
+
+    quiet()
+    from tune.forecast import described, forecast
+
+    found = forecast(settings, requested(args), talk(args))
+    cost = {} if args.price is None else {"cost": round(found.seconds / 3600 * args.price, 2)}
+    if args.json:
+        console.print_json({**asdict(found), "plan": found.plan.model_dump(), **cost})
+    else:
+        for line in described(found):
+            print(line)
+        if cost:
+            print(f"{cost['cost']:.2f} at {args.price:g} an hour.")
+        print(f"Next: tune sft {args.corpus}")
+    return console.DONE
 
 
 def sft(args: Namespace) -> int:
@@ -156,6 +192,10 @@ def requested(args: Namespace) -> "Request":
 
 
 def published(args: Namespace, done: "Trained") -> int:
+    from tune import processes
+
+    if not processes.is_first():
+        return console.DONE
     if args.json:
         console.print_json({**done.adapter.model_dump(), "run": str(done.run.folder)})
     else:

@@ -1,6 +1,7 @@
 """Train an adapter further on preferred and rejected answers, against the policy that SFT made.  Run: tune dpo maintenance"""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
 from peft import PeftModel
@@ -8,15 +9,17 @@ from trl import DPOConfig, DPOTrainer
 
 from corpora import UserError
 from ingest.settings import Settings
+from tune import processes
 from tune.base import load_model, load_tokenizer
 from tune.data import fresh_data, read_pairs
 from tune.labels import check_labels, encode
+from tune.lora import steady
 from tune.progress import Progress
 from tune.registry import adapter_folder, adapters
-from tune.run import Run
+from tune.run import Plan, Run
 from tune.schema import Adapter, PreferencePair
 from tune.talk import Talk
-from tune.train import Request, Trained, arguments, carry_out, prepare
+from tune.train import Request, Trained, arguments, callbacks, carry_out, on_one_gpu, parted, prepare
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,8 +33,7 @@ def dpo(settings: Settings, request: Request, talk: Talk) -> Trained:
     """Train the newest SFT adapter on the corpus's preference pairs and publish a new version."""
     parent = newest_sft(settings, request.corpus)
     if not request.resume:
-        there = sum(fresh_data(settings, request.corpus, talk).pairs.values())
-        refuse_few(request.corpus, min(there, request.rows or there))
+        processes.from_first(lambda: refuse_few(settings, request, talk))
     run = prepare(settings, request, "dpo", parent.version, talk, sequences=lambda pairs: pairs)
     plan = run.plan
     pairs = read_pairs(settings, plan.corpus)[: plan.rows]
@@ -41,9 +43,13 @@ def dpo(settings: Settings, request: Request, talk: Talk) -> Trained:
     mean = sum(lengths) / len(lengths)
     talk.say(f"{len(pairs)} pairs, {mean:.0f} tokens a prompt and answer on average; going on from version {plan.parent}")
     progress = Progress(run, 2 * mean, talk)
-    trainer = make_trainer(settings, run, pairs, tokenizer, progress)
-    check_batches(trainer, tokenizer, pairs)
-    return carry_out(settings, run, trainer, progress, talk)
+
+    def make() -> DPOTrainer:
+        trainer = make_trainer(settings, run, pairs, tokenizer, progress)
+        check_batches(trainer, tokenizer, pairs, plan)
+        return trainer
+
+    return carry_out(settings, run, make, progress, talk)
 
 
 def make_trainer(settings: Settings, run: Run, pairs: list[PreferencePair], tokenizer: "PreTrainedTokenizerBase",
@@ -53,13 +59,20 @@ def make_trainer(settings: Settings, run: Run, pairs: list[PreferencePair], toke
     # A trainable adapter and no peft_config: TRL then freezes a copy of it as the reference. With a peft_config the
     # reference would be the bare base.
     start = adapter_folder(settings, plan.corpus, plan.parent)
-    model = PeftModel.from_pretrained(load_model(settings.models / plan.base), str(start), is_trainable=True)
-    config = DPOConfig(beta=BETA, loss_type=["sigmoid", "sft"], loss_weights=[1.0, ANCHOR], **arguments(run))
-    dataset = Dataset.from_list([pair.model_dump(include={"prompt", "chosen", "rejected"}) for pair in pairs])
-    trainer = DPOTrainer(model=model, args=config, train_dataset=dataset, processing_class=tokenizer, callbacks=[progress])
+    base = load_model(settings.models / plan.base, plan.recipe.quantization)
+    model = PeftModel.from_pretrained(base, str(start), is_trainable=True)
+    config = on_one_gpu(DPOConfig(beta=BETA, loss_type=["sigmoid", "sft"], loss_weights=[1.0, ANCHOR], **arguments(run)))
+    learnt, held = parted(pairs, plan)
+    texts = [Dataset.from_list([pair.model_dump(include={"prompt", "chosen", "rejected"}) for pair in part]) if part else None
+             for part in (learnt, held)]  # fmt: skip
+    trainer = DPOTrainer(model=model, args=config, train_dataset=texts[0], eval_dataset=texts[1], processing_class=tokenizer,
+                         callbacks=callbacks(run, progress))  # fmt: skip
     assert list(model.peft_config) == ["default", "ref"]
+    steady(model)
     # TRL's own tokens are not what serving asks where a template begins the thinking, and go on after EOS.
-    trainer.train_dataset = Dataset.from_list([_tokens(tokenizer, pair, plan.max_length) for pair in pairs])
+    trainer.train_dataset = Dataset.from_list([_tokens(tokenizer, pair, plan.max_length) for pair in learnt])
+    if held:
+        trainer.eval_dataset = Dataset.from_list([_tokens(tokenizer, pair, plan.max_length) for pair in held])
     return trainer
 
 
@@ -69,15 +82,15 @@ def _tokens(tokenizer: "PreTrainedTokenizerBase", pair: PreferencePair, most: in
     return {"prompt_ids": chosen.prompt, "chosen_ids": chosen.answer, "rejected_ids": rejected.answer}
 
 
-def check_batches(trainer: DPOTrainer, tokenizer: "PreTrainedTokenizerBase", pairs: list[PreferencePair]) -> None:
+def check_batches(trainer: DPOTrainer, tokenizer: "PreTrainedTokenizerBase", pairs: Sequence[PreferencePair], plan: Plan) -> None:
     """Every pair is there, and what is compared are the answers and EOS, in full."""
-    prepared = trainer.train_dataset
-    assert isinstance(prepared, Dataset) and len(prepared) == len(pairs)
-    for row, pair in zip(prepared, pairs, strict=True):
-        batch = trainer.data_collator([row])
-        for at, answer in enumerate((pair.chosen, pair.rejected)):
-            labels = batch["input_ids"][at][batch["completion_mask"][at].bool()].tolist()
-            check_labels(tokenizer, pair.id, labels, answer)
+    datasets: Any = (trainer.train_dataset, trainer.eval_dataset)
+    for prepared, part in zip(datasets, parted(pairs, plan), strict=True):
+        for row, pair in zip(prepared or [], part, strict=True):
+            batch = trainer.data_collator([row])
+            for at, answer in enumerate((pair.chosen, pair.rejected)):
+                labels = batch["input_ids"][at][batch["completion_mask"][at].bool()].tolist()
+                check_labels(tokenizer, pair.id, labels, answer)
 
 
 def newest_sft(settings: Settings, corpus: str) -> Adapter:
@@ -87,10 +100,12 @@ def newest_sft(settings: Settings, corpus: str) -> Adapter:
     return found[-1]
 
 
-def refuse_few(corpus: str, pairs: int) -> None:
+def refuse_few(settings: Settings, request: Request, talk: Talk) -> None:
+    there = sum(fresh_data(settings, request.corpus, talk).pairs.values())
+    pairs = min(there, request.rows or there)
     if pairs < FEWEST:
-        raise UserError(f"{corpus} has {pairs} preference pairs; DPO needs {FEWEST}, so {FEWEST - pairs} are missing.",
-                        f"Collect corrections in the chat, or make more rows: tune data {corpus} --rows N")  # fmt: skip
+        raise UserError(f"{request.corpus} has {pairs} preference pairs; DPO needs {FEWEST}, so {FEWEST - pairs} are missing.",
+                        f"Collect corrections in the chat, or make more rows: tune data {request.corpus} --rows N")  # fmt: skip
 
 
 def refuse_stale(parent: Adapter, template: str, base: str) -> None:

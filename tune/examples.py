@@ -19,10 +19,11 @@ from tune.given import clean, given_example, refuse_held_out
 from tune.heldout import held_out_versions, refuse_leaks
 from tune.maker import Ask, Maker, Taught
 from tune.talk import Advance, Talk
-from tune.written import written_questions
+from tune.written import Unanswered, written_questions
 
-REFUSED = 0.25  # share of examples that refuse: what nothing answers, then facts whose chunk is left out
-LEFT_OUT = 0.1  # least share of facts whose chunk is left out: passages that nearly answer are the hardest to refuse
+# Share of examples that refuse. One wording of refusing outweighs any of many answers: with .2 a small model refused every other one.
+REFUSED = 0.15
+LEFT_OUT = 0.05  # of them at least, facts whose chunk is left out: passages that nearly answer are the hardest to refuse
 COMPANY = 5  # questions asked of the same passages, where these answer as many: training computes what they share once
 
 
@@ -48,7 +49,7 @@ def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk, given:
     if absent := [name for name in harvest.held_out if name not in known]:
         talk.say(f"Held out but not indexed: {', '.join(absent)}. If one goes by another name in the index, correct the profile.")
     refuse_held_out(given, profile, manifest, held)
-    asks = _readable(assistant, manifest, held, seed, harvest)
+    asks = _balanced(_readable(assistant, manifest, held, seed, harvest), rows, harvest)
     if not given and not any(isinstance(ask, Fact) for ask in asks):
         raise UserError(*_nothing_to_teach(assistant, harvest))
     maker = Maker(assistant, held, counter(assistant.settings.models / assistant.tier.base.id))
@@ -121,6 +122,19 @@ def _readable(assistant: Assistant, manifest: Manifest, held: set[str], seed: in
     if unread := len(asks) - len(readable):
         harvest.dropped["language that the base does not read"] += unread
     return readable
+
+
+def _balanced(asks: list[Ask], rows: int, harvest: Harvest) -> list[Ask]:
+    """Without the questions that nothing answers beyond their share."""
+    left = round((REFUSED - LEFT_OUT) * min(rows, len(asks)))
+    kept = list[Ask]()
+    for ask in asks:
+        if isinstance(ask, Fact) or left > 0:
+            kept.append(ask)
+            left -= isinstance(ask, Unanswered)
+    if beyond := len(asks) - len(kept):
+        harvest.dropped["refusals beyond their share"] += beyond
+    return kept
 
 
 def _mixed(asks: Sequence[Ask], seed: int) -> list[Ask]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 LEAST = 0.5  # share of a row that it must have in common with the pack's first
+PADDED = {"input_ids": 0, "labels": IGNORED, "position_ids": 0}  # what stands before a shorter pack
 SHARED = 0  # segment of what all rows of a pack see
 
 
@@ -67,12 +68,20 @@ def _pack(rows: Sequence[Encoded], common: int) -> Pack:
 
 
 def collate(packs: Sequence[dict[str, Any]]) -> dict[str, "torch.Tensor"]:
-    """The batch of one pack, with the mask that keeps its rows apart: `(1, 1, tokens, tokens)`, true where a token sees another."""
+    """A batch of packs, the shorter ones padded in front, with the mask that keeps rows apart.
+
+    The mask is `(packs, 1, tokens, tokens)`, true where a token sees another; what pads sees itself alone.
+    """
     import torch
 
-    (pack,) = packs
-    segments = torch.tensor(pack["segments"])
-    sees = torch.ones(len(segments), len(segments), dtype=torch.bool).tril()
-    sees &= (segments[None, :] == SHARED) | (segments[None, :] == segments[:, None])
-    batch = {name: torch.tensor([pack[name]]) for name in ("input_ids", "labels", "position_ids")}
-    return {**batch, "attention_mask": sees[None, None]}
+    length = max(len(pack["segments"]) for pack in packs)
+    batch = {name: torch.full((len(packs), length), fill) for name, fill in PADDED.items()}
+    sees = torch.eye(length, dtype=torch.bool).repeat(len(packs), 1, 1)
+    for n, pack in enumerate(packs):
+        begin = length - len(pack["segments"])
+        for name in batch:
+            batch[name][n, begin:] = torch.tensor(pack[name])
+        segments = torch.tensor(pack["segments"])
+        own = (segments[None, :] == SHARED) | (segments[None, :] == segments[:, None])
+        sees[n, begin:, begin:] = own.tril()
+    return {**batch, "attention_mask": sees[:, None]}

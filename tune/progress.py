@@ -10,6 +10,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from tune import processes
 from tune.run import Run
 from tune.talk import Advance, Talk
 
@@ -20,7 +21,7 @@ class Progress(TrainerCallback):
     def __init__(self, run: Run, tokens_per_row: float, talk: Talk) -> None:
         self.run, self.talk = run, talk
         self.advance: Advance = lambda n, note: None  # the bar's, once it is open
-        self.tokens_per_step = tokens_per_row * run.plan.batch * run.plan.accumulate
+        self.tokens_per_step = tokens_per_row * run.plan.per_step
         self.stopped = False
         self.loss = 0.0
         self._begun = self._last = 0.0
@@ -33,11 +34,19 @@ class Progress(TrainerCallback):
             self.advance(self._first, "done before")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.stopped = processes.any_of_them(self.stopped)
         if self.stopped:
             control.should_save = control.should_training_stop = True
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
                logs: dict[str, Any] | None = None, **_: Any) -> None:  # fmt: skip
+        if not state.is_world_process_zero:
+            return
+        if logs and "eval_loss" in logs:
+            held = round(float(logs["eval_loss"]), 4)
+            self.run.note(step=state.global_step, validation=held)
+            self.talk.say(f"Step {state.global_step}: loss {held:.3f} on the rows held back")
+            self._last = time.monotonic()  # no step's time
         if not logs or "loss" not in logs:
             return
         now = time.monotonic()

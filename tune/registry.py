@@ -79,11 +79,11 @@ def _taken(home: Path) -> list[int]:
 
 
 def _manifest(plan: Plan, version: int, loss: float) -> Adapter:
-    told = ("rank", "alpha", "learning_rate", "epochs", "max_steps", "batch", "accumulate", "max_length", "seed")
+    told = {"max_steps", "precision", "checkpointing", "batch", "accumulate", "max_length", "seed"}
     return Adapter(
         corpus=plan.corpus, version=version, kind=plan.kind, base=plan.base, base_hash=plan.base_hash, template_hash=plan.template_hash,
         data_hash=plan.data_hash, rows=plan.rows, parent=plan.parent, trained_on=plan.trained_on,
-        settings=plan.model_dump(include=set(told)), loss=round(loss, 6),
+        settings={**plan.recipe.model_dump(), **plan.model_dump(include=told)}, loss=round(loss, 6),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
 

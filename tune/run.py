@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from corpora import UserError
+from corpora.profile import Recipe
 from ingest.settings import Settings
 from tune.schema import Kind
 
@@ -28,22 +29,27 @@ class Plan(BaseModel):
     parent: int | None  # the adapter that DPO goes on from
     trained_on: list[str] = []  # document versions in the rows
     rows: int
-    sequences: int  # packs of rows, or pairs: what is computed at once
+    sequences: int  # packs of rows, or pairs, that are trained on; those held back for validation are not in it
+    held_back: int = 0
     max_steps: int  # 0: as many as the epochs need
-    epochs: float
-    learning_rate: float
-    rank: int
-    alpha: int
+    recipe: Recipe  # with the learning rate of this kind
+    precision: str  # of the frozen weights, where they are not quantized
+    checkpointing: bool
     batch: int  # sequences in memory at once
     accumulate: int  # batches between two steps
+    processes: int = 1  # each takes other sequences
     max_length: int
     seed: int
 
     @property
     def steps(self) -> int:
         """How many steps the run will take."""
-        per_epoch = math.ceil(self.sequences / (self.batch * self.accumulate))
-        return self.max_steps or math.ceil(per_epoch * self.epochs)
+        return self.max_steps or math.ceil(math.ceil(self.sequences / self.per_step) * self.recipe.epochs)
+
+    @property
+    def per_step(self) -> int:
+        """Sequences between two steps."""
+        return self.batch * self.accumulate * self.processes
 
 
 class Run:
@@ -65,6 +71,11 @@ class Run:
         found = [p for p in self.checkpoints.glob("checkpoint-*") if (p / "trainer_state.json").is_file()]
         return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
 
+    def write(self, plan: Plan) -> None:
+        """Keep the plan, or what it has become."""
+        self.plan = plan
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(plan.model_dump(), sort_keys=False), encoding="utf-8")
+
     def note(self, **fields: Any) -> None:
         """Append a line to log.jsonl."""
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
@@ -82,8 +93,9 @@ def new_run(settings: Settings, plan: Plan) -> Run:
             break
         except FileExistsError:
             number += 1
-    (folder / "config.yaml").write_text(yaml.safe_dump(plan.model_dump(), sort_keys=False), encoding="utf-8")
-    return Run(folder, plan)
+    run = Run(folder, plan)
+    run.write(plan)
+    return run
 
 
 def unfinished_run(settings: Settings, corpus: str, kind: Kind) -> Run:

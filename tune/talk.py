@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -36,3 +36,10 @@ class Talk:
                 self.say(f"{what} {done:.0f}/{total}  {note}")
 
         yield tell
+
+
+def histogram(rows: Mapping[int, int]) -> Iterator[str]:
+    """A line for each number of tokens from which on so many rows are."""
+    most = max(rows.values())
+    for low in sorted(rows):
+        yield f"{low:>6} tokens and up  {'█' * max(1, round(40 * rows[low] / most))} {rows[low]}"

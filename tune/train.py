@@ -1,19 +1,25 @@
 """What SFT and DPO share: the plan of a run, the model on this machine, the loop with checkpoints, and publishing."""
 
 import errno
+import gc
 import hashlib
+import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from corpora import UserError, load_profile
+from corpora.profile import Recipe
 from ingest.settings import Settings
+from serve.engine import learning
 from serve.prompt import template_hash
 from serve.tiers import pick_tier
-from tune.base import base_folder, base_hash, trainer_settings
+from tune import processes
+from tune.base import base_folder, base_hash, on_gpu, precision, trainer_settings
+from tune.chance import chance
 from tune.data import data_folder, fresh_data, read_examples, read_pairs
 from tune.registry import publish, read_adapter
 from tune.run import Plan, Run, new_run, unfinished_run
@@ -21,14 +27,17 @@ from tune.schema import Adapter, Kind
 from tune.talk import Talk
 
 if TYPE_CHECKING:
-    from transformers import Trainer
+    from transformers import Trainer, TrainingArguments
 
     from tune.progress import Progress
 
-BATCH = 1  # a sequence at a time pads nothing
-ACCUMULATE: dict[Kind, int] = {"sft": 4, "dpo": 8}  # packs, which hold several rows each, or pairs: enough to keep the steps steady
+SEQUENCES: dict[Kind, int] = {"sft": 4, "dpo": 8}  # packs, which hold several rows each, or pairs: enough to keep the steps steady
+T = TypeVar("T")
+C = TypeVar("C", bound="TrainingArguments")
+BATCH = 4  # of them at once on a GPU, fewer where memory does not suffice; on a CPU one at a time pads nothing
 WARMUP = 20  # one step in so many warms up; a short run has none, for its first step at rate 0 would be wasted
 SAVE_EVERY = 10  # steps that a crash may cost
+VALIDATIONS = 10  # of a run, at most
 DPO_SLOWER = 20  # preferences need a much smaller learning rate than answers
 
 
@@ -55,11 +64,17 @@ def prepare(settings: Settings, request: Request, kind: Kind, parent: int | None
 
     `sequences` tells how many so many rows make.
     """
-    profile = load_profile(request.corpus, settings.root)
-    tier = pick_tier(settings)
-    folder = base_folder(tier, settings, talk.say)
+    found = processes.from_first(lambda: _prepare(settings, request, kind, parent, talk, sequences))
+    if request.resume and found.plan.processes != processes.count():
+        raise UserError(f"{found.folder.name} was begun with {found.plan.processes} processes, not {processes.count()}.",
+                        f"Go on with as many, or start anew: tune {kind} {request.corpus}")  # fmt: skip
+    return found
+
+
+def _prepare(settings: Settings, request: Request, kind: Kind, parent: int | None, talk: Talk, sequences: Callable[[int], int]) -> Run:
     if request.resume:
         run = unfinished_run(settings, request.corpus, kind)
+        folder = base_folder(pick_tier(settings), settings, talk.say)
         now = {"base": base_hash(folder), "prompt": template_hash(folder), "rows": _data_hash(settings, request.corpus, kind)}
         was = {"base": run.plan.base_hash, "prompt": run.plan.template_hash, "rows": run.plan.data_hash}
         if changed := [name for name in now if now[name] != was[name]]:
@@ -67,17 +82,46 @@ def prepare(settings: Settings, request: Request, kind: Kind, parent: int | None
                             f"Start anew: tune {kind} {request.corpus}")  # fmt: skip
         talk.say(f"Going on with {run.folder.name} from {run.last_checkpoint().name}")  # type: ignore[union-attr]
         return run
+    return new_run(settings, make_plan(settings, request, kind, parent, talk, sequences))
+
+
+def make_plan(settings: Settings, request: Request, kind: Kind, parent: int | None, talk: Talk, sequences: Callable[[int], int]) -> Plan:
+    """What would be trained, by the corpus's recipe on this machine."""
+    profile = load_profile(request.corpus, settings.root)
+    tier = pick_tier(settings)
+    folder = base_folder(tier, settings, talk.say)
     data = fresh_data(settings, request.corpus, talk)
     there = data.rows if kind == "sft" else sum(data.pairs.values())
     rows = min(there, request.rows or there)
-    rate = profile.tune.learning_rate / (DPO_SLOWER if kind == "dpo" else 1)
+    recipe = Recipe.model_validate(profile.tune.model_dump(include=set(Recipe.model_fields)))
+    rate = recipe.learning_rate / (DPO_SLOWER if kind == "dpo" else 1)
+    recipe = recipe.model_copy(update={"learning_rate": rate, "modules": learning(recipe.modules, tier)})
+    made, gpu = sequences(rows), on_gpu()
+    each = max(1, (recipe.sequences_per_step or SEQUENCES[kind]) // processes.count())
+    batch = next(size for size in range(min(BATCH, each), 0, -1) if each % size == 0) if gpu else 1
+    back = len(held_back(made, recipe.validation, data.seed))
     plan = Plan(
         corpus=profile.name, kind=kind, base=tier.base.id, base_hash=base_hash(folder), template_hash=template_hash(folder),
-        data_hash=data.sft_hash if kind == "sft" else data.dpo_hash, parent=parent, rows=rows, sequences=sequences(rows),
-        max_steps=request.max_steps, epochs=profile.tune.epochs, learning_rate=rate, rank=profile.tune.rank, alpha=2 * profile.tune.rank,
-        batch=BATCH, accumulate=ACCUMULATE[kind], max_length=tier.prompt_budget, seed=data.seed,
+        data_hash=data.sft_hash if kind == "sft" else data.dpo_hash, parent=parent, rows=rows, sequences=made - back, held_back=back,
+        max_steps=request.max_steps, recipe=recipe, precision=precision(),
+        # On a GPU memory is short and time is not: activations are computed again in the backward pass.
+        checkpointing=gpu if recipe.checkpointing is None else recipe.checkpointing,
+        batch=batch, accumulate=each // batch, processes=processes.count(), max_length=tier.prompt_budget, seed=data.seed,
     )  # fmt: skip
-    return new_run(settings, plan.model_copy(update={"trained_on": trained_on(settings, plan)}))
+    return plan.model_copy(update={"trained_on": trained_on(settings, plan)})
+
+
+def held_back(sequences: int, share: float, seed: int) -> set[int]:
+    """Which of so many sequences are for validation: none, or at least one and never all."""
+    if not share or sequences < 2:
+        return set()
+    return set(chance(seed, "validation").sample(range(sequences), min(max(1, round(share * sequences)), sequences - 1)))
+
+
+def parted(found: Sequence[T], plan: Plan) -> tuple[list[T], list[T]]:
+    """What is trained on, and what is held back for validation, of all packs or pairs, or of what belongs to each."""
+    back = held_back(len(found), plan.recipe.validation, plan.seed)
+    return [one for n, one in enumerate(found) if n not in back], [one for n, one in enumerate(found) if n in back]
 
 
 def trained_on(settings: Settings, plan: Plan) -> list[str]:
@@ -94,17 +138,19 @@ def trained_on(settings: Settings, plan: Plan) -> list[str]:
 
 def arguments(run: Run) -> dict[str, Any]:
     """TRL's arguments for this run on this machine."""
-    plan = run.plan
-    return {
+    plan, recipe = run.plan, run.plan.recipe
+    found = {
         "output_dir": str(run.checkpoints),
         "per_device_train_batch_size": plan.batch,
+        "per_device_eval_batch_size": plan.batch,
         "gradient_accumulation_steps": plan.accumulate,
-        "num_train_epochs": plan.epochs,
+        "gradient_checkpointing": plan.checkpointing,
+        "num_train_epochs": recipe.epochs,
         "max_steps": plan.max_steps or -1,
-        "learning_rate": plan.learning_rate,
-        "lr_scheduler_type": "cosine",
+        "learning_rate": recipe.learning_rate,
+        "lr_scheduler_type": "constant_with_warmup" if recipe.schedule == "constant" else recipe.schedule,
         "warmup_steps": plan.steps // WARMUP,
-        "max_grad_norm": 1.0,
+        "max_grad_norm": recipe.max_grad_norm,
         "max_length": None,  # no row is longer than the prompt budget, and none is cut
         "seed": plan.seed,
         "logging_steps": 1,
@@ -114,26 +160,92 @@ def arguments(run: Run) -> dict[str, Any]:
         "disable_tqdm": True,
         **trainer_settings(),
     }
+    if plan.held_back:
+        # A whole number of saves apart, as the best of them can only be kept where it was saved.
+        every = SAVE_EVERY * math.ceil(plan.steps / VALIDATIONS / SAVE_EVERY)
+        found |= {"eval_strategy": "steps", "eval_steps": every, "prediction_loss_only": True}
+        if recipe.patience:
+            found |= {"save_steps": every, "load_best_model_at_end": True, "metric_for_best_model": "eval_loss"}
+    return found
 
 
-def carry_out(settings: Settings, run: Run, trainer: "Trainer", progress: "Progress", talk: Talk) -> Trained:
-    """Train to the end and publish; on Ctrl-C leave a checkpoint and raise KeyboardInterrupt."""
-    from transformers import PrinterCallback
+def on_one_gpu(config: C) -> C:
+    """Trainer would spread a batch over all GPUs of one process by itself; several are used by `accelerate launch` alone."""
+    if config.n_gpu > 1:
+        config._n_gpu = 1
+    return config
+
+
+def callbacks(run: Run, progress: "Progress") -> list[Any]:
+    """What watches the training: our progress, TensorBoard, and who stops it early."""
+    from torch.utils.tensorboard import SummaryWriter
+    from transformers import EarlyStoppingCallback
+    from transformers.integrations import TensorBoardCallback
+
+    found: list[Any] = [progress]
+    if processes.is_first():
+        found.append(TensorBoardCallback(SummaryWriter(str(run.folder / "tensorboard"))))
+    if run.plan.held_back and run.plan.recipe.patience:
+        found.append(EarlyStoppingCallback(run.plan.recipe.patience))
+    return found
+
+
+def carry_out(settings: Settings, run: Run, make: Callable[[], "Trainer"], progress: "Progress", talk: Talk) -> Trained:
+    """Train what `make` makes of the run to the end, and publish; on Ctrl-C leave a checkpoint and raise KeyboardInterrupt.
+
+    Where a GPU's memory does not suffice, half as many sequences go through it at once and the run goes on from its last checkpoint.
+    """
+    from torch import OutOfMemoryError
 
     plan = run.plan
-    checkpoint = run.last_checkpoint()
+    talk.say(f"{plan.precision}{f', base in {plan.recipe.quantization}' if plan.recipe.quantization != 'none' else ''}, {plan.batch} "
+             f"sequence{'s' * (plan.batch > 1)} at once, {plan.per_step} a step"
+             f"{', activations computed twice' if plan.checkpointing else ''}. Curves: tensorboard --logdir {run.folder}")  # fmt: skip
     started = time.monotonic()
-    trainer.remove_callback(PrinterCallback)  # it would print every step a second time
     with full_disk(), talk.bar("Step", plan.steps) as progress.advance, progress.interruptible():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        while True:
+            trainer = make()
+            try:
+                _train(run, trainer)
+                break
+            except OutOfMemoryError:
+                if plan.processes > 1:
+                    raise  # the launcher ends the others
+                del trainer
+            halve(run, talk)
     if progress.stopped and trainer.state.global_step < trainer.state.max_steps:
         talk.say(f"A checkpoint of step {trainer.state.global_step} is written. Go on: tune {plan.kind} {plan.corpus} --resume")
         raise KeyboardInterrupt
     with full_disk():
         trainer.save_model(str(run.adapter))
-        adapter = publish(settings, run.adapter, plan, progress.loss)
-    run.note(event="published", version=adapter.version, seconds=round(time.monotonic() - started, 1))
+        adapter = processes.from_first(lambda: publish(settings, run.adapter, run.plan, progress.loss))
+    if processes.is_first():
+        run.note(event="published", version=adapter.version, seconds=round(time.monotonic() - started, 1))
     return Trained(adapter, run)
+
+
+def _train(run: Run, trainer: "Trainer") -> None:
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)  # it would print every step a second time
+    checkpoint = run.last_checkpoint()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+def halve(run: Run, talk: Talk) -> None:
+    """Half as many sequences at once, and as many a step. Raises `UserError` where it is one already."""
+    import torch
+
+    plan = run.plan
+    if plan.batch == 1:
+        further = "tune: quantization: 4bit" if plan.checkpointing else "tune: checkpointing: true"
+        raise UserError("The GPU's memory does not suffice for one sequence at a time.",
+                        f"Free some, or write in the profile: {further}. See: tune plan {plan.corpus}")  # fmt: skip
+    gc.collect()
+    torch.cuda.empty_cache()
+    run.write(plan.model_copy(update={"batch": plan.batch // 2, "accumulate": plan.accumulate * 2}))
+    run.note(event="out of memory", batch=plan.batch // 2)
+    talk.say(f"The GPU's memory did not suffice: {plan.batch // 2} at once from here on, as many a step.")
 
 
 @contextmanager
