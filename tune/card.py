@@ -1,5 +1,6 @@
 """Cards: what a set of rows, or an adapter, was made from, for a person to read."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ def data_card(data: "Data", base: str) -> str:
         "",
         *_sources(data),
         *_table("Rows of files by format", data.formats),
+        *_table("Files that gave no row", data.left_out),
         *_table("Examples by kind of question", data.kinds),
         *_table("Examples by document", data.documents),
         *_table("Preference pairs by source", data.pairs),
@@ -55,7 +57,7 @@ It answers under the prompt that Lectern serves with, and on that base alone: ma
 """
 
 
-def _table(title: str, counts: dict[str, int]) -> list[str]:
+def _table(title: str, counts: Mapping[str, int | str]) -> list[str]:
     if not counts:
         return []
-    return [f"| {title} | |", "| --- | --- |", *(f"| {name} | {count} |" for name, count in counts.items()), ""]
+    return [f"| {title} | |", "| --- | --- |", *(f"| {name.replace('|', '/')} | {count} |" for name, count in counts.items()), ""]

@@ -30,9 +30,9 @@ def make_parser() -> ArgumentParser:
     p.add_argument("corpus")
     p.add_argument("--rows", type=at_least_one, default=0, metavar="N", help="how many examples at most (600)")
     p.add_argument("--seed", type=int, default=0, help="another one asks other questions (0)")
-    p.add_argument("--from", dest="files", type=Path, nargs="+", default=[], metavar="FILE",
+    p.add_argument("--from", dest="files", type=Path, nargs="+", default=[], metavar="PATH",
                    help="rows of these files too: Alpaca, ShareGPT, messages, prompt and completion, DISC-Law, question and answer, "
-                        "logs with diagnoses, clauses with analyses")  # fmt: skip
+                        "logs with diagnoses, clauses with analyses; of a folder: requests for its finished documents")  # fmt: skip
     p.add_argument("--filter", default="", metavar="TOPIC", help="of those only the rows in which its words stand")
     p.set_defaults(run=data)
 
@@ -137,12 +137,12 @@ def data(args: Namespace) -> int:
     folder = data_folder(settings, args.corpus)
     if args.json:
         console.print_json({**made.model_dump(), "folder": str(folder)})
-        return console.DONE
+        return console.SOME_FAILED if made.left_out else console.DONE
     print(f"\nOne example, with what is trained on between ⟦ and ⟧:\n{shown}\n")
     print("\n".join(histogram({int(low): count for low, count in made.histogram.items()})))
     print(f"{made.rows} examples ({made.refusals} refusals), {sum(made.pairs.values())} preference pairs in {folder}. See its card.md.")
     print(f"Next: tune sft {args.corpus}")
-    return console.DONE
+    return console.SOME_FAILED if made.left_out else console.DONE
 
 
 def plan(args: Namespace) -> int:

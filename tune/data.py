@@ -21,8 +21,8 @@ from serve.tokenizer import counter
 from tune.base import base_folder, load_tokenizer
 from tune.card import data_card
 from tune.examples import Harvest, make_examples
-from tune.formats import Given, parts_of, read_rows
-from tune.given import KIND, about
+from tune.files import parts_of, read_files
+from tune.given import KIND
 from tune.heldout import held_out_versions
 from tune.labels import Encoded, decoded, encode
 from tune.maker import Taught
@@ -47,9 +47,10 @@ class Data(BaseModel):
     stamp: dict[str, str]  # hashes of what they depend on; one that differs makes them stale
     rows_asked: int
     seed: int
-    files: list[str] = []  # rows were taken from, and of those the ones about `topic`
+    files: list[str] = []  # and folders that rows were taken from, and of those the ones about `topic`
     topic: str = ""
     formats: dict[str, int] = {}  # of their rows
+    left_out: dict[str, str] = {}  # files in folders that gave none, each with the reason
     rows: int
     refusals: int
     kinds: dict[str, int]
@@ -73,14 +74,14 @@ def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk,
 
     Raises `UserError` where a file has mistakes, with all of them; what was made before stays.
     """
-    given, formats = given_rows(files, topic, talk)
+    given = read_files(files, topic, settings, seed, talk)
     assistant = open_assistant(corpus, settings)
     base = base_folder(assistant.tier, settings, talk.say)
     folder = data_folder(settings, corpus)
     with assistant.searcher, lock(folder.with_suffix(".lock"), f"The training rows of {corpus}"):
         tokenizer, length = load_tokenizer(base), assistant.tier.prompt_budget
         with one_thread():
-            harvest = make_examples(assistant, rows, seed, talk, given)
+            harvest = make_examples(assistant, rows, seed, talk, given.rows)
         if not harvest.taught:
             reasons = ", ".join(f"{n} {reason}" for reason, n in harvest.dropped.most_common(3))
             raise UserError(f"No training row of {corpus} came out ({reasons}).", f"See what is indexed: ingest list {corpus}")
@@ -93,10 +94,10 @@ def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk,
         sft, dpo = _jsonl(examples), _jsonl(pairs)
         data = Data(
             corpus=corpus, stamp=stamp(assistant, files), rows_asked=rows, seed=seed,
-            files=[str(file.resolve()) for file in files], topic=topic, formats=formats, rows=len(examples),
-            refusals=sum(not e.answerable for e in examples), kinds=_counts(e.kind for e in examples),
-            documents=_counts(e.document for e in examples), held_out=harvest.held_out, dropped=dict(harvest.dropped),
-            pairs=_counts(p.source for p in pairs),
+            files=[str(file.resolve()) for file in files], topic=topic, formats=dict(given.formats),
+            left_out=given.left_out, rows=len(examples), refusals=sum(not e.answerable for e in examples),
+            kinds=_counts(e.kind for e in examples), documents=_counts(e.document for e in examples), held_out=harvest.held_out,
+            dropped=dict(harvest.dropped), pairs=_counts(p.source for p in pairs),
             tokens={"shortest": lengths[0], "median": lengths[len(lengths) // 2], "longest": lengths[-1]},
             histogram=_counts(f"{n // BUCKET * BUCKET}" for n in lengths),
             sft_hash=hashlib.sha256(sft).hexdigest(), dpo_hash=hashlib.sha256(dpo).hexdigest(),
@@ -119,30 +120,6 @@ def _encoded(tokenizer: "PreTrainedTokenizerBase", harvest: Harvest, length: int
             harvest.dropped["too long, or written otherwise by the base's chat template"] += 1
     harvest.taught = taught
     return encoded
-
-
-def given_rows(files: Sequence[Path], topic: str, talk: Talk) -> tuple[list[Given], dict[str, int]]:
-    """The rows of the files about `topic`, and how many are of which format; every file's mistakes are told at once."""
-    if topic and not files:
-        raise UserError("--filter takes a part of files, and none was given.", "Name them: tune data CORPUS --from FILE --filter TOPIC")
-    rows, formats, wrong = list[Given](), Counter[str](), list[UserError]()
-    for file in files:
-        try:
-            found, kinds = read_rows(file)
-        except UserError as error:
-            wrong.append(error)
-            continue
-        talk.say(f"{file}: {', '.join(f'{n} rows of {kind}' for kind, n in kinds.items())}")
-        rows += found
-        formats.update(kinds)
-    if wrong:
-        raise UserError(" ".join(error.message for error in wrong), wrong[0].next_step)
-    if topic and rows:
-        rows = about(topic, rows)
-        talk.say(f"{len(rows)} of them are about {topic}.")
-        if not rows:
-            raise UserError(f"No row is about {topic!r}.", "Name it in the words of the rows: --filter TOPIC")
-    return rows, dict(formats)
 
 
 @contextmanager

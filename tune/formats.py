@@ -5,6 +5,7 @@ sensor logs with diagnoses, clauses with analyses; as JSON, JSON Lines or CSV, a
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from tune.records import Row, records
 
 MOST = 500_000  # rows of a file
 LONGEST = 20_000  # characters of a field
+LINE = re.compile(r" (?:line|row) \d+\Z")
 INFO = "dataset_info.json"
 Parts = tuple[list[dict[str, str]], str, tuple[str, ...]]  # messages, answer, passages
 ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "bot": "assistant", "system": "system"}
@@ -33,6 +35,11 @@ class Given:
     messages: list[dict[str, str]]  # ends with the question
     answer: str
     references: tuple[str, ...] = ()
+    finished: bool = False  # the answer is a whole document, which no passage proves
+
+    @property
+    def file(self) -> str:
+        return LINE.sub("", self.place)
 
     @property
     def question(self) -> str:
@@ -69,7 +76,7 @@ def read_rows(path: Path, about: Row | None = None) -> tuple[list[Given], dict[s
             continue
         try:
             messages, answer, references = found.read(row)
-            _check(messages, answer, references)
+            check(messages, answer, references)
         except ValueError as error:
             wrong.append(f"{place}: {error}")
             continue
@@ -109,16 +116,16 @@ def _listed(path: Path) -> tuple[list[Given], dict[str, int]]:
     return rows, formats
 
 
-def parts_of(path: Path) -> list[Path]:
-    """The file, and those that it lists if it is a dataset_info.json: what its rows depend on."""
+def listed_files(path: Path) -> list[Path]:
+    """The files that `path` lists if it is a dataset_info.json."""
     if path.name != INFO:
-        return [path]
+        return []
     try:
         sets = json.loads(text_of(path))
     except (ValueError, RecursionError, UserError):
-        return [path]
+        return []
     listed = [_file_of(path, about) for about in sets.values()] if isinstance(sets, dict) else []
-    return [path, *(file for file in listed if file)]
+    return [file for file in listed if file]
 
 
 def _file_of(path: Path, about: Any) -> Path | None:
@@ -150,23 +157,28 @@ def _renamed(row: Row, about: Row) -> Row:
     return renamed
 
 
-def _check(messages: list[dict[str, str]], answer: str, references: tuple[str, ...]) -> None:
+def check(messages: list[dict[str, str]], answer: str, references: tuple[str, ...]) -> None:
     """Raises `ValueError` for what no chat template takes, or no prompt should hold."""
     turns = [m["role"] for m in messages[1 if messages[0]["role"] == "system" else 0 :]]
     if turns != ["user", "assistant"] * (len(turns) // 2) + ["user"]:
         raise ValueError("user and assistant do not take turns")
-    if any(SPECIAL.search(text) for text in (*(m["content"] for m in messages), answer, *references)):
-        raise ValueError("it holds marks of a chat template")
+    for text in (*(m["content"] for m in messages), answer, *references):
+        check_text(text)
     for what, text in (("the question", messages[-1]["content"]), ("the answer", answer)):
         if not any(map(str.isalnum, text)):
             raise ValueError(f"{what} is empty")
-    for text in (*(m["content"] for m in messages), answer, *references):
-        if len(text) > LONGEST:
-            raise ValueError(f"a text of {len(text):,} characters; at most {LONGEST:,} are read")
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise ValueError("half a surrogate pair") from None
+
+
+def check_text(text: str) -> None:
+    """Raises `ValueError` for a text that no prompt should hold."""
+    if len(text) > LONGEST:
+        raise ValueError(f"a text of {len(text):,} characters; at most {LONGEST:,} are read")
+    if SPECIAL.search(text):
+        raise ValueError("it holds marks of a chat template")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a surrogate pair") from None
 
 
 def _text(row: Row, *names: str, must: bool = True) -> str:

@@ -6,6 +6,7 @@ They are cleaned first: personal data out, what comes twice or nearly so once, n
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from corpora import Profile, UserError
 from ingest.language import language
@@ -50,7 +51,7 @@ def clean(rows: Iterable[Given], reads: Callable[[str], bool], dropped: Counter[
         if known.has(f"{messages[-1]['content']}\n{answer}"):
             dropped["said before, or nearly so"] += 1
             continue
-        yield Given(row.place, messages, answer, tuple(redact(text)[0] for text in row.references))
+        yield replace(row, messages=messages, answer=answer, references=tuple(redact(text)[0] for text in row.references))
 
 
 def _unfit(row: Given, reads: Callable[[str], bool]) -> str:
@@ -89,7 +90,7 @@ def refuse_held_out(rows: Sequence[Given], profile: Profile, manifest: Manifest,
             leaks.append(row.place)
     if leaks:
         more = f" and {len(leaks) - 20} more" if len(leaks) > 20 else ""
-        raise UserError(f"Held-out text would be taught: {', '.join(leaks[:20])}{more}.", "Take those rows out; the gate asks about them.")
+        raise UserError(f"Held-out text would be taught: {', '.join(leaks[:20])}{more}.", "Take those out; the gate asks about them.")
 
 
 def _sentences(manifest: Manifest, versions: Iterable[str]) -> set[str]:
@@ -114,8 +115,8 @@ def _letters(text: str) -> str:
 
 def given_example(maker: Maker, row: Given, rng: Chance) -> Taught | str:
     """The example of a row, or why there is none."""
-    if len(row.messages) == 1:
-        own = [Hit(n, 0.0, Chunk(f"given {row.place}", n, text, 0, len(text), None, ""), row.place.partition(" ")[0])
+    if len(row.messages) == 1 and not row.finished:
+        own = [Hit(n, 0.0, Chunk(f"given {row.place}", n, text, 0, len(text), None, ""), row.file)
                for n, text in enumerate(row.references)]  # fmt: skip
         asked = Unanswered(f"{row.place}", row.question, "")
         prompt = maker.render(asked, _among(own, maker, row.question, rng))
@@ -125,7 +126,7 @@ def given_example(maker: Maker, row: Given, rng: Chance) -> Taught | str:
             return Taught(_example(row, CITED, prompt, said), asked, prompt.hits)
     length = sum(maker.count(m["content"]) + 8 for m in row.messages) + maker.count(row.answer) + 8
     if length > maker.assistant.tier.prompt_budget:
-        return "too long for the prompt budget"
+        return f"{'finished document ' if row.finished else ''}too long for the prompt budget"
     return Taught(_example(row, KIND, Prompt(row.messages, []), row.answer), Unanswered(row.place, row.question, ""), [])
 
 
@@ -139,6 +140,6 @@ def _among(own: Sequence[Hit], maker: Maker, question: str, rng: Chance) -> list
 
 def _example(row: Given, kind: str, prompt: Prompt, said: str) -> Example:
     refused = said.startswith(tuple(REFUSAL.values()))
-    return Example(id=row.place, kind=kind, answerable=not refused, document=row.place.partition(" ")[0], chunk_id="",
+    return Example(id=row.place, kind=kind, answerable=not refused, document=row.file, chunk_id="",
                    shown=[h.chunk.id for h in prompt.hits if not h.chunk.version.startswith("given ")],
                    prompt=prompt.messages, completion=[{"role": "assistant", "content": said}])  # fmt: skip
