@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -11,10 +11,10 @@ MODEL = "SmolLM2-135M-Instruct"
 
 
 @contextmanager
-def echo(words: str, cut_after: int | None = None, finish: str = "stop", pause: float = 0.0,
+def echo(words: str | Callable[[str], str], cut_after: int | None = None, finish: str = "stop", pause: float = 0.0,
          thinking: str = "") -> Iterator[tuple[str, list[dict]]]:  # type: ignore[type-arg]  # fmt: skip
-    """`(url, requests seen)`; streams `thinking` and `words` five characters every `pause` seconds, and breaks off after
-    `cut_after` of these pieces. Whoever asks for usage is told of a token for each; a stop that is asked for is kept."""
+    """`(url, requests seen)`; streams `thinking` and `words` five characters every `pause` seconds, and breaks off after `cut_after`
+    of these pieces. Words may depend on what was asked. Whoever asks for usage is told of a token for each; a stop is kept."""
     seen: list[dict] = []  # type: ignore[type-arg]
 
     class Handler(BaseHTTPRequestHandler):
@@ -31,9 +31,10 @@ def echo(words: str, cut_after: int | None = None, finish: str = "stop", pause: 
             self.send_header("content-type", "text/event-stream")
             self.send_header("transfer-encoding", "chunked")
             self.end_headers()
-            at = min((words.find(stop) for stop in seen[-1].get("stop") or () if stop in words), default=len(words))
-            stopped = words[at : at + 1] or None
-            said = (("reasoning", thinking), ("content", words[:at]))
+            spoken = words if isinstance(words, str) else words(seen[-1]["messages"][-1]["content"])
+            at = min((spoken.find(stop) for stop in seen[-1].get("stop") or () if stop in spoken), default=len(spoken))
+            stopped = spoken[at : at + 1] or None
+            said = (("reasoning", thinking), ("content", spoken[:at]))
             pieces = [(name, text[i : i + 5]) for name, text in said for i in range(0, len(text), 5)]
             counts = "stream_options" in seen[-1]
             for n, (name, piece) in enumerate(pieces):

@@ -34,6 +34,8 @@ def make_parser() -> ArgumentParser:
                    help="rows of these files too: Alpaca, ShareGPT, messages, prompt and completion, DISC-Law, question and answer, "
                         "logs with diagnoses, clauses with analyses; of a folder: requests for its finished documents")  # fmt: skip
     p.add_argument("--filter", default="", metavar="TOPIC", help="of those only the rows in which its words stand")
+    p.add_argument("--augment", type=at_least_one, default=0, metavar="N",
+                   help="up to N more that ask the same in other words: by rule, and by the model where one is served")  # fmt: skip
     p.set_defaults(run=data)
 
     p = commands.add_parser("plan", help="what training would take: rows, memory, time, cost, and what each setting leads to")
@@ -133,7 +135,8 @@ def data(args: Namespace) -> int:
     from tune.data import ROWS, data_folder, make_data
     from tune.talk import histogram
 
-    made, shown = make_data(settings, args.corpus, args.rows or ROWS, args.seed, talk(args), args.files, args.filter)
+    rows = args.rows or ROWS
+    made, shown = make_data(settings, args.corpus, rows, args.seed, talk(args), args.files, args.filter, args.augment)
     folder = data_folder(settings, args.corpus)
     if args.json:
         console.print_json({**made.model_dump(), "folder": str(folder)})

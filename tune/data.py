@@ -49,11 +49,13 @@ class Data(BaseModel):
     seed: int
     files: list[str] = []  # and folders that rows were taken from, and of those the ones about `topic`
     topic: str = ""
+    augment: int = 0  # rows asked for that put questions in other words
     formats: dict[str, int] = {}  # of their rows
     left_out: dict[str, str] = {}  # files in folders that gave none, each with the reason
     rows: int
     refusals: int
     kinds: dict[str, int]
+    augmented: dict[str, int] = {}  # of the rows, by how their questions were varied
     documents: dict[str, int]
     held_out: list[str]
     dropped: dict[str, int]
@@ -69,9 +71,10 @@ def data_folder(settings: Settings, corpus: str) -> Path:
 
 
 def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk, files: Sequence[Path] = (),
-              topic: str = "") -> tuple[Data, str]:  # fmt: skip
+              topic: str = "", augment: int = 0) -> tuple[Data, str]:  # fmt: skip
     """Make and write the rows of a corpus; returns what they are, and one of them as the model sees it.
 
+    `augment` more rows at most put their questions in other words.
     Raises `UserError` where a file has mistakes, with all of them; what was made before stays.
     """
     given = read_files(files, topic, settings, seed, talk)
@@ -81,7 +84,7 @@ def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk,
     with assistant.searcher, lock(folder.with_suffix(".lock"), f"The training rows of {corpus}"):
         tokenizer, length = load_tokenizer(base), assistant.tier.prompt_budget
         with one_thread():
-            harvest = make_examples(assistant, rows, seed, talk, given.rows)
+            harvest = make_examples(assistant, rows, seed, talk, given.rows, augment)
         if not harvest.taught:
             reasons = ", ".join(f"{n} {reason}" for reason, n in harvest.dropped.most_common(3))
             raise UserError(f"No training row of {corpus} came out ({reasons}).", f"See what is indexed: ingest list {corpus}")
@@ -94,7 +97,8 @@ def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk,
         sft, dpo = _jsonl(examples), _jsonl(pairs)
         data = Data(
             corpus=corpus, stamp=stamp(assistant, files), rows_asked=rows, seed=seed,
-            files=[str(file.resolve()) for file in files], topic=topic, formats=dict(given.formats),
+            files=[str(file.resolve()) for file in files], topic=topic, augment=augment,
+            formats=dict(given.formats), augmented=_counts(e.augmented for e in examples if e.augmented),
             left_out=given.left_out, rows=len(examples), refusals=sum(not e.answerable for e in examples),
             kinds=_counts(e.kind for e in examples), documents=_counts(e.document for e in examples), held_out=harvest.held_out,
             dropped=dict(harvest.dropped), pairs=_counts(p.source for p in pairs),
@@ -167,7 +171,8 @@ def fresh_data(settings: Settings, corpus: str, talk: Talk) -> Data:
     talk.say(f"Making training rows of {corpus}" + (f": {' and '.join(changed)} changed" if changed else "") + " …")
     if data is None:
         return make_data(settings, corpus, ROWS, 0, talk)[0]
-    return make_data(settings, corpus, data.rows_asked, data.seed, talk, [Path(file) for file in data.files], data.topic)[0]
+    files = [Path(file) for file in data.files]
+    return make_data(settings, corpus, data.rows_asked, data.seed, talk, files, data.topic, data.augment)[0]
 
 
 def read_data(settings: Settings, corpus: str) -> Data:

@@ -12,6 +12,7 @@ from ingest.language import language
 from ingest.manifest import Manifest
 from serve.chain import Assistant
 from serve.tokenizer import counter
+from tune.augment import augmented
 from tune.chance import chance
 from tune.facts import Fact, Source, facts_of
 from tune.formats import Given
@@ -36,8 +37,8 @@ class Harvest:
     held_out: list[str] = field(default_factory=list)
 
 
-def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk, given: Sequence[Given] = ()) -> Harvest:
-    """At most `rows` examples of a corpus, those that people wrote first, and those of the `given` rows.
+def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk, given: Sequence[Given] = (), augment: int = 0) -> Harvest:
+    """At most `rows` examples of a corpus, those that people wrote first, those of the `given` rows, and `augment` in other words.
 
     The same ones for the same index, profile, files and seed.
     """
@@ -68,6 +69,8 @@ def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk, given:
             else:
                 groups.append([made])
             advance(1, "")
+    if augment:
+        groups += [[row] for row in augmented(maker, [row for group in groups for row in group], augment, seed, talk, harvest.dropped)]
     chance(seed, "groups").shuffle(groups)
     harvest.taught = [row for group in groups for row in group]
     refuse_leaks([row.example for row in harvest.taught], held)

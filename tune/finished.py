@@ -93,4 +93,4 @@ def _row(place: str, text: str, seed: int) -> Given:
     check_text(text)
     messages = [{"role": "user", "content": request(elements_of(redact(text)[0]), chance(seed, place))}]
     check(messages, text, ())
-    return Given(place, messages, text, finished=True)
+    return Given(place, messages, text.strip(), finished=True)

@@ -77,7 +77,7 @@ def refuse_held_out(rows: Sequence[Given], profile: Profile, manifest: Manifest,
     """Raises `UserError` where a row holds a sentence that stands in held-out documents alone, or a held-out question."""
     if not rows:
         return
-    asked = {_letters(q.question) for q in read_questions(profile) if q.split == "heldout"} if profile.questions.is_file() else set()
+    asked = asked_held_out(profile)
     documents = {d["version"] for d in manifest.documents(profile.name)}
     secret = _sentences(manifest, held) - _sentences(manifest, documents - held)
     at: dict[str, list[str]] = {}
@@ -85,12 +85,17 @@ def refuse_held_out(rows: Sequence[Given], profile: Profile, manifest: Manifest,
         at.setdefault(sentence[:KEY], []).append(sentence)
     leaks = []
     for row in rows:
-        texts = [_letters(text) for text in (*(m["content"] for m in row.messages), row.answer, *row.references)]
+        texts = [bare(text) for text in (*(m["content"] for m in row.messages), row.answer, *row.references)]
         if any(text in asked or _holds(text, at) for text in texts):
             leaks.append(row.place)
     if leaks:
         more = f" and {len(leaks) - 20} more" if len(leaks) > 20 else ""
         raise UserError(f"Held-out text would be taught: {', '.join(leaks[:20])}{more}.", "Take those out; the gate asks about them.")
+
+
+def asked_held_out(profile: Profile) -> set[str]:
+    """The held-out questions, bare; none where the corpus has no file of them."""
+    return {bare(q.question) for q in read_questions(profile) if q.split == "heldout"} if profile.questions.is_file() else set()
 
 
 def _sentences(manifest: Manifest, versions: Iterable[str]) -> set[str]:
@@ -99,7 +104,7 @@ def _sentences(manifest: Manifest, versions: Iterable[str]) -> set[str]:
     for version in versions:
         text = manifest.text(version)
         for start, end in sentences(text):
-            said = _letters(text[start:end])
+            said = bare(text[start:end])
             if len(said) >= (LONG_ZH if any(map(is_cjk, said)) else LONG):
                 found.add(said)
     return found
@@ -109,7 +114,8 @@ def _holds(text: str, at: dict[str, list[str]]) -> bool:
     return any(text.startswith(sentence, n) for n in range(len(text) - KEY + 1) for sentence in at.get(text[n : n + KEY], ()))
 
 
-def _letters(text: str) -> str:
+def bare(text: str) -> str:
+    """Its letters and digits, folded, without case."""
     return "".join(c for c in fold(text).casefold() if c.isalnum())
 
 

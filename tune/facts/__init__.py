@@ -13,7 +13,7 @@ from tune.facts.subject import Subject, subject_of
 from tune.facts.table import header_of, row_facts
 from tune.facts.wording import Fact
 
-__all__ = ["Fact", "facts_of"]
+__all__ = ["CODE", "Fact", "facts_of"]
 LEADERS = re.compile(r"(?:[.·…]\s?){4,}")  # a line of a table of contents
 
 
