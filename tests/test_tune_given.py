@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as within
 from hypothesis import strategies as st
 
 from corpora import UserError
@@ -131,6 +132,7 @@ def test_a_topic_is_all_of_its_words() -> None:
 WORDS = st.lists(st.sampled_from("oil press seal gate crane lift shift hall night tidy pump valve".split()), min_size=12, max_size=40)
 
 
+@within(deadline=None)
 @given(st.lists(WORDS, max_size=8))
 def test_what_was_met_is_known_and_other_words_are_not(texts: list[list[str]]) -> None:
     near = Near()
