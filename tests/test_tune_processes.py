@@ -1,4 +1,7 @@
-"""One training in two processes on the CPU: it learns what one process learns, publishes once, and ends together."""
+"""One training in two processes on the CPU: it learns what one process learns, publishes once, and ends together.
+
+On CPUs accelerate launches every configuration as plain data parallelism: nothing is sharded there.
+"""
 
 import json
 import os
@@ -28,8 +31,8 @@ def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings
 
 
-def launched(settings: Settings, *arguments: str) -> "subprocess.Popen[str]":
-    argv = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(LAUNCH / "cpu.yaml"), "-m", "tune", *arguments]
+def launched(settings: Settings, name: str, *arguments: str) -> "subprocess.Popen[str]":
+    argv = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(LAUNCH / f"{name}.yaml"), "-m", "tune", *arguments]
     environment = {**os.environ, "LECTERN_HOME": str(settings.root), "LECTERN_TIER": "cpu", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
@@ -42,7 +45,7 @@ def steps(settings: Settings) -> list[dict[str, float]]:
 def test_two_processes_publish_one_version_and_begin_with_the_loss_of_one(settings: Settings) -> None:
     alone = sft(settings, Request(CORPUS, max_steps=1), SILENT)
     (first,) = steps(settings)
-    process = launched(settings, "sft", CORPUS, "--max-steps", "2")
+    process = launched(settings, "fsdp", "sft", CORPUS, "--max-steps", "2")
     said, _ = process.communicate(timeout=600)
     assert process.returncode == 0, said
     assert versions(settings, CORPUS) == [alone.adapter.version, alone.adapter.version + 1]
@@ -55,14 +58,14 @@ def test_two_processes_publish_one_version_and_begin_with_the_loss_of_one(settin
 
 
 def test_a_mistake_ends_both_with_one_sentence(settings: Settings) -> None:
-    process = launched(settings, "sft", CORPUS, "--resume")
+    process = launched(settings, "ddp", "sft", CORPUS, "--resume")
     said, _ = process.communicate(timeout=600)
     assert process.returncode != 0
     assert said.count("No interrupted run of tune sft") == 1
 
 
 def test_ctrl_c_stops_both_after_one_step_with_a_checkpoint(settings: Settings) -> None:
-    process = launched(settings, "sft", CORPUS, "--max-steps", "40")
+    process = launched(settings, "ddp", "sft", CORPUS, "--max-steps", "40")
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("Step 1/"):
@@ -78,10 +81,10 @@ def test_ctrl_c_stops_both_after_one_step_with_a_checkpoint(settings: Settings) 
     assert int(checkpoint.name.rpartition("-")[2]) == steps(settings)[-1]["step"]
 
 
-@pytest.mark.parametrize("name", ["cpu", "fsdp", "deepspeed"])
+@pytest.mark.parametrize("name", ["ddp", "fsdp", "deepspeed"])
 def test_the_launcher_reads_each_configuration(name: str) -> None:
     from accelerate.commands.config.config_args import load_config_from_file
 
     found = load_config_from_file(str(LAUNCH / f"{name}.yaml"))
     assert found.num_processes == 2
-    assert str(found.distributed_type).rpartition(".")[2] == {"cpu": "MULTI_CPU", "fsdp": "FSDP", "deepspeed": "DEEPSPEED"}[name]
+    assert str(found.distributed_type).rpartition(".")[2] == {"ddp": "MULTI_GPU", "fsdp": "FSDP", "deepspeed": "DEEPSPEED"}[name]
