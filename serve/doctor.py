@@ -12,6 +12,7 @@ from ingest.settings import Settings
 from serve.engine import Engine, champions
 from serve.models import CARD, adopted
 from serve.services import make_services
+from serve.shipped import stale
 from serve.supervisor import is_free, running
 from serve.tiers import GB, detect_gpu, pick_tier
 
@@ -72,7 +73,7 @@ def findings(settings: Settings) -> dict[str, Any]:
                    "in home/models": ", ".join(ref.id for ref in adopted(settings)) or "none"},
         "corpora": corpora(settings, tier.embedder.id, wrong),
         "notes": [*tier.notices, tier.larger, OPEN_PORTS],
-        "wrong": wrong + unfit + [f"{ref.id} is not unpacked. Run: make up" for ref in (tier.base, tier.embedder)
+        "wrong": wrong + unfit + stale(settings, tier) + [f"{ref.id} is not unpacked. Run: make up" for ref in (tier.base, tier.embedder)
                                   if not (settings.models / ref.id / CARD).is_file()],
     }  # fmt: skip
 

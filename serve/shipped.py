@@ -41,6 +41,23 @@ def stands(profile: Profile, settings: Settings, tier: Tier) -> bool:
     return is_its and folder.is_dir() and manifest.get("template_hash") == template_hash(folder)
 
 
+def stale(settings: Settings, tier: Tier) -> list[str]:
+    """A sentence for each assistant whose own adapter was trained on this base, but under another prompt than is served."""
+    found = []
+    for name in profile_names(settings.root):
+        try:
+            profile = load_profile(name, settings.root)
+        except UserError:
+            continue  # told where that corpus is looked at
+        try:
+            manifest = _json(profile.folder / "adapter" / "manifest.json")
+            if manifest.get("base") == tier.base.id and (settings.models / tier.base.id).is_dir() and not stands(profile, settings, tier):
+                found.append(f"The adapter that {name} comes with was trained under another prompt and is not served. Run: tune sft {name}")
+        except UserError as error:
+            found.append(str(error))
+    return found
+
+
 def _install(profile: Profile, settings: Settings) -> None:
     own, home = profile.folder / "adapter", settings.adapters / profile.name
     scores = _json(own / "scores.json")

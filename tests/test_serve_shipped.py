@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from corpora.profile import SHIPPED
 from ingest.fitted import default_mode
 from ingest.settings import Settings
 from serve.champion import champion, rollback, versions
 from serve.gate import BASE, CANDIDATE, QUOTING
 from serve.prompt import template_hash
-from serve.shipped import install
+from serve.shipped import install, stale
 from serve.tiers import pick_tier
+from tune.base import base_hash
 from tune.registry import read_adapter
 from tune.schema import Adapter
 
@@ -102,3 +104,21 @@ def test_one_that_did_not_pass_the_gate_is_not_served(settings: Settings) -> Non
     (folder / "scores.json").chmod(0o644)
     (folder / "scores.json").write_text(json.dumps(scores))
     assert "does not pass the gate" in told(settings)[0] and versions(settings, NAME) == []
+
+
+def test_the_doctor_lists_an_adapter_whose_prompt_is_another(settings: Settings) -> None:
+    ship(settings)
+    assert stale(settings, pick_tier(settings)) == []
+    ship(settings, template_hash="another")
+    (sentence,) = stale(settings, pick_tier(settings))
+    assert "pumps" in sentence and "another prompt" in sentence and sentence.endswith("tune sft pumps")
+    ship(settings, base="Other-7B", template_hash="another")
+    assert stale(settings, pick_tier(settings)) == [], "made for another machine's base"
+
+
+@pytest.mark.parametrize("folder", sorted(SHIPPED.glob("*/adapter")), ids=lambda folder: folder.parent.name)
+def test_what_ships_was_trained_under_the_prompt_and_on_the_base_that_are_served(home: Path, folder: Path) -> None:
+    adapter = Adapter.model_validate_json((folder / "manifest.json").read_bytes())
+    base = home / "models" / adapter.base
+    assert (adapter.template_hash, adapter.base_hash) == (template_hash(base), base_hash(base))
+    assert adapter.corpus == folder.parent.name
