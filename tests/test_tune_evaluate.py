@@ -14,10 +14,11 @@ from serve.schema import Answer, Citation, Trace
 from tests.echo import echo
 from tests.plant import CORPUS, HELD_OUT, SILENT, make_plant
 from tune.cli import main
-from tune.evaluate import SYSTEMS, evaluate, gains, judged_statements, winners
+from tune.evaluate import evaluate, gains, winners
 from tune.figures import digits, figures
 from tune.gold import Gold, Question, find, letters
 from tune.metrics import Outcome, f1, is_correct, measure
+from tune.systems import SYSTEMS, judged_statements
 
 PLAIN = Outcome(answerable=True, correct=False, refused=False, quoted=False, by_model=(), shown=(), statements=0, unsupported=0)
 

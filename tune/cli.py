@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from tune.train import Request, Trained
 
 
-Measured = tuple[dict[str, Any], Path, Callable[[dict[str, Any]], None]]  # figures, the result's file, how they are shown
-FEW = 30  # questions under which a table of figures says so
+Measured = tuple[dict[str, Any], Path, Callable[[dict[str, Any]], str]]  # figures, the result's file, how they are shown
 
 
 def make_parser() -> ArgumentParser:
@@ -209,20 +208,16 @@ def published(args: Namespace, done: "Trained") -> int:
 
 def evaluate(args: Namespace) -> int:
     from tune.result import compare, read_result
+    from tune.tables import comparison_table
 
     check_eval(args)
     then = read_result(args.against)["questions"] if args.against else None
-    report, file, show = measure_search(args) if args.beir else answer_rows(args) if args.qa else measure_corpus(args)
-    compared = compare(then, read_result(file)["questions"]) if then is not None else None
+    report, file, table = measure_search(args) if args.beir else answer_rows(args) if args.qa else measure_corpus(args)
+    compared = compare(then, read_result(file)["questions"]) if then is not None else {}
     if args.json:
         console.print_json({**report, "compared": compared} if compared else report)
         return console.DONE
-    show(report)
-    for system, figures in (compared or {}).items():
-        for name, row in figures.items():
-            low, high = row["interval"]
-            gain = f"{row['difference']:+.3f} [{low:+.3f}, {high:+.3f}]"
-            print(f"{system:12} {name:24} {row['then']:.3f} → {row['now']:.3f}  {gain}  n {row['n']}")
+    print(table(report) + comparison_table(compared), end="")
     print(f"Every answer: {file}")
     return console.DONE
 
@@ -243,28 +238,31 @@ def measure_corpus(args: Namespace) -> Measured:
     settings = settings_for(args)
     from corpora import UserError
     from tune.evaluate import evaluate as measure
+    from tune.tables import report_table
 
     if isinstance(args.adapter, str):
         raise UserError(f"{args.adapter!r} is no version of {args.corpus}.", f"See: tune ls {args.corpus}")
     report, file = measure(settings, args.corpus, args.adapter, args.ab, args.lang, args.limit, talk(args))
-    return report, file, print_report
+    return report, file, report_table
 
 
 def measure_search(args: Namespace) -> Measured:
     from ingest.settings import Settings
     from tune.beir import measure_search as measure
     from tune.result import hashes, write_result
+    from tune.tables import search_table
 
     settings = Settings()
     report, questions, fitted = measure(settings, args.beir, talk(args))
     about = {"beir": args.beir.name, "fitted": fitted, "hashes": hashes(sorted(args.beir.glob("*.*")))}
-    return report, write_result(settings, f"beir-{args.beir.name}", about, report, questions), print_search
+    return report, write_result(settings, f"beir-{args.beir.name}", about, report, questions), search_table
 
 
 def answer_rows(args: Namespace) -> Measured:
     from ingest.settings import Settings
     from tune.qa import answer_items, outcome, qa_figures, write_predictions
     from tune.result import hashes, write_result
+    from tune.tables import rows_table
 
     settings = Settings()
     adapter = None if args.mode == "extractive" or args.adapter is None else "" if args.adapter == "none" else str(args.adapter)
@@ -273,40 +271,7 @@ def answer_rows(args: Namespace) -> Measured:
     report = qa_figures(answered)
     questions = [{"id": item.id, "figures": {args.mode: outcome(item, said)}, **said} for item, said in answered]
     about = {"qa": args.qa.name, "mode": args.mode, "adapter": args.adapter, "hashes": hashes([args.qa])}
-    return report, write_result(settings, f"qa-{args.qa.parent.name}", about, report, questions), print_rows
-
-
-def print_search(report: dict[str, Any]) -> None:
-    names = list(next(iter(report.values())))
-    print(f"{'':8}" + "".join(f"{name:>11}" for name in names))
-    for system, figures in report.items():
-        print(f"{system:8}" + "".join(f"{figures[name]:>11.4f}" if name != "n_queries" else f"{figures[name]:>11}" for name in names))
-
-
-def print_rows(report: dict[str, Any]) -> None:
-    for lang, figures in report.items():
-        said = [f"{name} {figures[name]:.3f} [{low:.3f}, {high:.3f}]" for name, (low, high) in figures["interval"].items()]
-        print(f"{lang}  n {figures['n']}  {'  '.join(said)}")
-
-
-def print_report(report: dict[str, Any]) -> None:
-    if any(isinstance(figures, dict) and figures["n"] < FEW for figures in report.values()):
-        print(f"Fewer than {FEW} questions prove little: one more or less moves every figure by several points.")
-    print(f"{'':12}          citation F1:   refusal  false    unsup-           ques-")
-    print(f"{'':12} correct  model  shown   F1       refusal  ported   quoted  tions")
-    for name, figures in report.items():
-        if isinstance(figures, str):
-            if name != "other+rag":
-                print(f"{name:12} {figures}")
-            continue
-        f1 = figures["citation_f1"]
-        print(f"{name:12} {figures['correctness']:.3f}    {f1['model']:.3f}  {f1['shown']:.3f}   {figures['refusal_f1']:.3f}    "
-              f"{figures['false_refusal']:.3f}    {figures['unsupported']:.3f}    {figures['quoted']:.3f}   {figures['n']}")  # fmt: skip
-    adapter = report["adapter+rag"]
-    for rival, gains in ({} if isinstance(adapter, str) else adapter["gain"]).items():
-        for name, row in gains.items():
-            low, high = row["interval"]
-            print(f"adapter+rag against {rival}: {name} {row['difference']:+.3f} [{low:+.3f}, {high:+.3f}]  n {row['n']}")
+    return report, write_result(settings, f"qa-{args.qa.parent.name}", about, report, questions), rows_table
 
 
 def promote(args: Namespace) -> int:

@@ -1,0 +1,19 @@
+"""The tables of figures: each uncertainty is told, and they fit a terminal."""
+
+from tests.test_tune_evaluate import outcome
+from tune.metrics import measure
+from tune.tables import report_table
+
+
+def test_the_tables_tell_each_uncertainty_and_fit_120_columns() -> None:
+    rows = [outcome(correct=n % 3 > 0) for n in range(20)]
+    figures = measure(rows)
+    gain = {"base+rag": {"correctness": {"difference": 0.1, "interval": [0.0, 0.2], "n": 20}}}
+    report = {"base": figures, "base+rag": figures, "adapter": "not run", "adapter+rag": {**figures, "gain": gain}, "other+rag": "not run",
+              "extractive": measure([outcome()])}  # fmt: skip
+    text = report_table(report)
+    low, high = figures["interval"]["correctness"]
+    assert f"base+rag    0.650 [{low:.3f}, {high:.3f}]" in text
+    assert "Fewer than 30" in text
+    assert "adapter     not run" in text and "other+rag" not in text and "adapter+rag against base+rag: correctness +0.100" in text
+    assert max(map(len, text.splitlines())) <= 120
