@@ -14,10 +14,12 @@ from serve.schema import Answer, Citation, Trace
 from tests.echo import echo
 from tests.plant import CORPUS, HELD_OUT, SILENT, make_plant
 from tune.cli import main
+from tune.closed import Choice
 from tune.evaluate import evaluate, gains, winners
 from tune.figures import digits, figures
 from tune.gold import Gold, Question, find, letters
-from tune.metrics import Outcome, f1, is_correct, measure
+from tune.metrics import Outcome, f1, is_correct, measure, question_figures
+from tune.overlap import overlap
 from tune.systems import SYSTEMS, judged_statements
 
 PLAIN = Outcome(answerable=True, correct=False, refused=False, quoted=False, by_model=(), shown=(), statements=0, unsupported=0)
@@ -54,6 +56,24 @@ def test_nothing_to_share_is_nought() -> None:
     figures = measure([outcome(refused=True)])
     assert figures["citation_precision"] == {"model": 0.0, "shown": 0.0} and figures["refusal_recall"] == 0.0
     assert f1(0.0, 0.0) == 0.0 and f1(1.0, 0.5) == 0.6667
+
+
+def test_wording_and_classes_are_of_the_questions_that_have_them() -> None:
+    same, other = overlap("Grease it weekly with oil.", "Grease it weekly with oil.", "en"), overlap("Grease it.", "No idea at all.", "en")
+    rows = [
+        outcome(correct=True, overlap=same, choice=Choice("yes_no", "no", "no")),
+        outcome(overlap=other, choice=Choice("yes_no", "yes", "")),
+        outcome(overlap=same),
+        outcome(answerable=False),
+    ]
+    figures = measure(rows)
+    assert figures["rouge_l"] == round(2 / 3, 4) and 0.6 < figures["bleu"] < 1
+    assert figures["accuracy"] == {"yes_no": 0.5} and figures["macro_f1"] == {"yes_no": 0.5}
+    assert figures["n"] == 4 and figures["n_of"] == {"yes_no": 2}
+    assert {"bleu", "rouge_l", "accuracy.yes_no", "macro_f1.yes_no"} <= set(figures["interval"])
+    assert "accuracy" not in measure(rows[2:]), "a figure of none is not told"
+    assert question_figures(rows[0])["accuracy.yes_no"] == 1.0
+    assert gains(rows[1:2], [replace(rows[1], choice=Choice("yes_no", "yes", "yes"))])["accuracy.yes_no"]["difference"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -147,6 +167,7 @@ def test_a_whole_run_through_servings_chain(settings: Settings) -> None:
     assert rag["correctness"] >= 0.5 and rag["citation_recall"]["model"] >= 0.5 and rag["unsupported"] == 0.0
     assert report["extractive"]["correctness"] == 1.0 and report["extractive"]["citation_recall"]["shown"] == 1.0
     assert report["extractive"]["citation_recall"]["model"] == 0.0 and report["extractive"]["quoted"] > 0.5
+    assert all(0 < report[name][figure] < 1 for name in ("base", "base+rag", "extractive") for figure in ("bleu", "rouge_l"))
     written = json.loads(file.read_text())
     assert written["systems"] == report and [q["id"] for q in written["questions"]] == ["q0", "q1", "q2"]
     assert set(written["questions"][0]["answers"]) == {"base", "base+rag", "extractive"}

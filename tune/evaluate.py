@@ -69,8 +69,8 @@ def gains(then: list[Outcome], now: list[Outcome]) -> dict[str, dict[str, Any]]:
     """What a system gains over another on the same questions, each figure with its paired interval."""
     figures = [(question_figures(a), question_figures(b)) for a, b in zip(then, now, strict=True)]
     names = dict.fromkeys(name for _, new in figures for name in new)
-    pairs = {name: [new[name] - old[name] for old, new in figures if name in new] for name in names}
-    return {name: {**difference(found), "n": len(found)} for name, found in pairs.items()}
+    pairs = {name: [new[name] - old[name] for old, new in figures if name in new and name in old] for name in names}
+    return {name: {**difference(found), "n": len(found)} for name, found in pairs.items() if found}
 
 
 def served(corpus: str, version: int | None) -> str:

@@ -1,7 +1,7 @@
 """Gold: the held-out questions of a corpus, each with the places that prove its answer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict
 
@@ -9,6 +9,7 @@ from corpora import Profile, UserError
 from corpora.profile import Language
 from ingest.manifest import Manifest
 from tune.chance import chance
+from tune.closed import Closed, closed_answers
 from tune.lines import read_lines
 
 
@@ -29,11 +30,12 @@ class Question(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """A question with where its quote stands: `(start, end)` in the text of `version`."""
+    """A question with where its quote stands: `(start, end)` in the text of `version`; and its answer's class where that is closed."""
 
     question: Question
     version: str
     places: tuple[tuple[int, int], ...]
+    closed: Closed | None = None
 
     def is_at(self, version: str, start: int, end: int) -> bool:
         """Does the span overlap the gold quote in the gold document?"""
@@ -65,7 +67,8 @@ def find_gold(profile: Profile, manifest: Manifest, questions: list[Question], l
         questions = sorted(chance(0, "limit").sample(questions, limit), key=lambda q: q.id)
     versions = {d["document"]: d["version"] for d in manifest.documents(profile.name)}
     texts = {name: letters(manifest.text(versions[name])) for name in {q.document for q in questions} if name in versions}
-    gold, missing = [], []
+    gold: list[Gold] = []
+    missing = []
     for q in questions:
         places: tuple[tuple[int, int], ...] = ()
         if q.answerable:
@@ -77,7 +80,8 @@ def find_gold(profile: Profile, manifest: Manifest, questions: list[Question], l
     if not gold:
         raise UserError(f"No quote of {profile.name}'s held-out questions stands in its index.",
                         f"Index its documents: ingest add {profile.name} PATH")  # fmt: skip
-    return gold, missing
+    classes = closed_answers([g.question.answer for g in gold])
+    return [replace(g, closed=closed) for g, closed in zip(gold, classes, strict=True)], missing
 
 
 def find(quote: str, text: tuple[str, list[int]]) -> tuple[tuple[int, int], ...]:

@@ -4,13 +4,16 @@ Citation precision and recall follow ALCE (Gao et al. 2023, "Enabling Large Lang
 gold quote in place of its entailment model; refusals are measured as in RGB (Chen et al. 2024) and Trust-Align (Song et al. 2024).
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ingest.tokens import tokens
 from tune.chance import chance
+from tune.closed import Choice, accuracy, macro_f1
 from tune.figures import figures
+from tune.overlap import Overlap, bleu
 
 MOST = 100  # words of an answer that are read: pasting whole documents does not answer
 ENOUGH, ENOUGH_WITH_FIGURES = 0.6, 0.3  # share of the gold answer's words that must be said
@@ -30,6 +33,8 @@ class Outcome:
     statements: int
     unsupported: int  # of the statements
     verbatim: tuple[bool, ...] = ()  # does each citation's quote stand in its document word for word, where it says?
+    overlap: Overlap | None = None  # with the gold answer, where there is one
+    choice: Choice | None = None  # where the gold answer is a closed one
 
 
 def is_correct(gold: str, said: str) -> bool:
@@ -50,21 +55,29 @@ def question_figures(o: Outcome) -> dict[str, float]:
     """What one question adds to the figures that are means over questions."""
     if not o.answerable:
         return {"refusal_recall": float(o.refused)}
-    return {"correctness": float(o.correct), "false_refusal": float(o.refused),
-            "citation_recall.model": float(any(o.by_model)), "citation_recall.shown": float(any(o.shown))}  # fmt: skip
+    found = {"correctness": float(o.correct), "false_refusal": float(o.refused),
+             "citation_recall.model": float(any(o.by_model)), "citation_recall.shown": float(any(o.shown))}  # fmt: skip
+    if o.overlap:
+        found["rouge_l"] = round(o.overlap.rouge_l, 4)
+    if o.choice:
+        found[f"accuracy.{o.choice.kind}"] = float(o.choice.gold == o.choice.said)
+    return found
 
 
 def measure(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Every figure, and under `interval` its 95 % interval by bootstrap over the questions (percentiles, 500 resamples)."""
+    """Every figure, and under `interval` its 95 % interval by bootstrap over the questions (percentiles, 500 resamples).
+
+    `n` is the number of questions, `n_of` that of the figures that only some of them have.
+    """
     found = _figures(outcomes)
     rng = chance(0, "bootstrap")
     drawn = [_flat(_figures(rng.choices(outcomes, k=len(outcomes)))) for _ in range(RESAMPLES)] if outcomes else []
     interval = {}
     for name in _flat(found):
-        values = sorted(sample[name] for sample in drawn)
+        values = sorted(sample[name] for sample in drawn if name in sample)
         if values:
             interval[name] = [round(values[int(len(values) * 0.025)], 4), round(values[int(len(values) * 0.975)], 4)]
-    return {**found, "n": len(outcomes), "interval": interval}
+    return {**found, "n": len(outcomes), "n_of": dict(Counter(o.choice.kind for o in outcomes if o.choice)), "interval": interval}
 
 
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -76,7 +89,8 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     silent = sum(not o.answerable for o in outcomes)
     rightly = sum(o.refused and not o.answerable for o in outcomes)
     refusal_precision, refusal_recall = _share(rightly, refused), _share(rightly, silent)
-    return {
+    overlaps = [o.overlap for o in outcomes if o.overlap]
+    found = {
         # Answerable questions whose answer is_correct; one that was refused is not.
         "correctness": _share(sum(o.correct for o in answerable), len(answerable)),
         "citation_precision": precision,
@@ -94,7 +108,18 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "verbatim": _share(sum(sum(o.verbatim) for o in outcomes), sum(len(o.verbatim) for o in outcomes)),
         # Questions answered in the documents' own words, because the model's did not stand, did not come, or were not asked for.
         "quoted": _share(sum(o.quoted for o in outcomes), len(outcomes)),
+        # Wording against the gold answers, markers left out; a refusal is worded too.
+        "bleu": bleu(overlaps),
+        "rouge_l": round(sum(o.rouge_l for o in overlaps) / len(overlaps), 4) if overlaps else 0.0,
     }
+    kinds: dict[str, list[Choice]] = {}
+    for o in outcomes:
+        if o.choice:
+            kinds.setdefault(o.choice.kind, []).append(o.choice)
+    if kinds:
+        found["accuracy"] = {kind: accuracy(choices) for kind, choices in kinds.items()}
+        found["macro_f1"] = {kind: macro_f1(choices) for kind, choices in kinds.items()}
+    return found
 
 
 def citation_precision(answerable: Sequence[Outcome], of: Callable[[Outcome], tuple[bool, ...]]) -> float:

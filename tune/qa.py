@@ -27,12 +27,12 @@ from serve.engine import Engine
 from serve.schema import Mode
 from tune.chance import chance
 from tune.lines import Words, read_lines
+from tune.overlap import WORD
 from tune.talk import Talk
 from tune.trial import NAME, Row, Trial, trial
 
 AT_ONCE = {"extractive": 1, "model": 8}  # questions in flight; vLLM answers them together
 RESAMPLES = 1000
-WORD = re.compile(r"[a-z0-9]+|[\u4e00-\u9fff]")
 
 
 class Passage(BaseModel):

@@ -16,8 +16,10 @@ from serve.prompt import REFUSAL
 from serve.schema import Trace
 from serve.sentences import complete_sentences
 from serve.thinking import thinking_budget
+from tune.closed import Choice
 from tune.gold import Gold
 from tune.metrics import Outcome, is_correct
+from tune.overlap import overlap
 from tune.shown import shown_hits
 
 SYSTEMS = ("base", BASE, "adapter", CANDIDATE, OTHER, QUOTING)
@@ -60,8 +62,7 @@ def _through_chain(assistant: Assistant, gold: Gold, trace: Trace, hits: list[Hi
     words = MARKER.sub("", STRUCK.sub("", answer.answer))
     statements, unsupported = judged_statements(trace)
     outcome = Outcome(
-        answerable=gold.question.answerable, refused=answer.refused, quoted=answer.mode == "extractive" and not answer.refused,
-        correct=not answer.refused and gold.question.answerable and is_correct(gold.question.answer or "", words),
+        **_against_gold(gold, words, answer.refused), refused=answer.refused, quoted=answer.mode == "extractive" and not answer.refused,
         by_model=_named_passages(trace, hits, gold), shown=tuple(gold.is_at(c.version, c.start, c.end) for c in answer.citations),
         statements=statements, unsupported=unsupported,
         verbatim=tuple(assistant.searcher.manifest.text(c.version)[c.start : c.end] == c.quote for c in answer.citations),
@@ -92,10 +93,22 @@ def _closed_book(assistant: Assistant, gold: Gold, model: str) -> Asked:
     refused = said.startswith(refusal.rstrip(".。"))
     statements = 0 if refused else len(list(complete_sentences(iter([said]))))
     outcome = Outcome(
-        answerable=gold.question.answerable, refused=refused, quoted=False, by_model=(), shown=(), statements=statements,
-        correct=not refused and gold.question.answerable and is_correct(gold.question.answer or "", said), unsupported=statements,
+        **_against_gold(gold, said, refused), refused=refused, quoted=False, by_model=(), shown=(), statements=statements,
+        unsupported=statements,
     )  # fmt: skip
     return {"answer": said, "raw": said, "refused": refused, "mode": "model", "correct": outcome.correct}, outcome
+
+
+def _against_gold(gold: Gold, said: str, refused: bool) -> dict[str, Any]:
+    """Those fields of an outcome that the gold answer decides."""
+    if not gold.question.answerable:
+        return {"answerable": False, "correct": False}
+    answer, closed = gold.question.answer or "", gold.closed
+    return {
+        "answerable": True, "correct": not refused and is_correct(answer, said),
+        "overlap": overlap(answer, said, gold.question.lang),
+        "choice": Choice(closed.kind, closed.label, "" if refused else closed.said(said)) if closed else None,
+    }  # fmt: skip
 
 
 def _named_passages(trace: Trace, hits: list[Hit], gold: Gold) -> tuple[bool, ...]:

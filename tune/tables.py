@@ -1,13 +1,13 @@
 """The figures of an evaluation as people read them: tables at most 120 columns wide.  Run: tune eval maintenance"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 FEW = 30  # questions under which a table of figures says so
 
 
 def report_table(report: Mapping[str, Any]) -> str:
-    """Of a corpus: each system's figures, those that decide with their 95 % intervals; then gains."""
+    """Of a corpus: each system's figures, those that decide with their 95 % intervals; then wording and classes, then gains."""
     lines = []
     measured = {name: figures for name, figures in report.items() if isinstance(figures, dict)}
     if any(figures["n"] < FEW for figures in measured.values()):
@@ -23,7 +23,7 @@ def report_table(report: Mapping[str, Any]) -> str:
                          f"{figures['quoted']:8.3f}{figures['n']:7}")  # fmt: skip
         elif name != "other+rag":
             lines.append(f"{name:12}{figures}")
-    return "\n".join([*lines, "", *_gains(measured.get("adapter+rag", {}))]) + "\n"
+    return "\n".join([*lines, "", *_wording(measured), *_gains(measured.get("adapter+rag", {}))]) + "\n"
 
 
 def with_interval(figures: Mapping[str, Any], name: str) -> str:
@@ -35,6 +35,23 @@ def with_interval(figures: Mapping[str, Any], name: str) -> str:
         return "–"
     low, high = figures["interval"][name]
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _wording(measured: Mapping[str, Any]) -> list[str]:
+    """BLEU and ROUGE-L against the gold answers; of closed answers the share of right classes and macro-F1."""
+    n_of = {kind: n for figures in measured.values() for kind, n in figures["n_of"].items()}
+    wording = [("BLEU", "bleu"), ("ROUGE-L", "rouge_l")]
+    classes = []
+    for kind, title in (("yes_no", "yes or no"), ("values", "values")):
+        if kind in n_of:
+            classes += [(f"{title}, n {n_of[kind]}: right", f"accuracy.{kind}"), ("macro-F1", f"macro_f1.{kind}")]
+    return [line for columns in (wording, classes) if columns for line in (*_block(columns, measured), "")]
+
+
+def _block(columns: Sequence[tuple[str, str]], measured: Mapping[str, Any]) -> list[str]:
+    lines = [f"{'':12}" + "".join(f"{title:26}" for title, _ in columns)]
+    lines += [f"{name:12}" + "".join(f"{with_interval(figures, of):26}" for _, of in columns) for name, figures in measured.items()]
+    return [line.rstrip() for line in lines]
 
 
 def _gains(adapter: Mapping[str, Any]) -> list[str]:
