@@ -44,6 +44,7 @@ def test_promote_ask_measure_rollback(stack: Stack, version: int) -> None:
     assert set(report) == {"base", "base+rag", "adapter", "adapter+rag", "other+rag", "extractive"}
     assert all(figures["n"] > 0 for system, figures in report.items() if system != "other+rag") and report["other+rag"] == "not run"
     assert set(report["adapter+rag"]["gain"]) == {"base+rag", "extractive"}
+    assert report["adapter+rag"]["gain"]["base+rag"]["general"]["n"] == 60, "of what the base knew, in the language that it reads"
     refused = stack.command("tune", "promote", CORPUS, str(version))
     assert refused.returncode == 2 and "held-out questions, which is not all" in refused.stderr
 

@@ -11,6 +11,7 @@ from serve.chain import open_assistant
 from serve.champion import champion, versions
 from serve.engine import Engine
 from serve.gate import BASE, CANDIDATE, OTHER, QUOTING, measured_under, version_hash
+from tune.general import forgotten
 from tune.gold import Gold, find_gold, held_out_questions
 from tune.metrics import Outcome, measure, question_figures
 from tune.registry import adapter_folder, read_adapter
@@ -46,6 +47,7 @@ def evaluate(settings: Settings, corpus: str, version: int | None, beside: int |
         ask = askers(assistant, readable, served(corpus, adapter), served(corpus, other))
         with Loaded(assistant.engine, settings, corpus, adapter), Loaded(assistant.engine, settings, corpus, other):
             answers = {name: _ask_all(name, asker, gold, talk) for name, asker in ask.items()}
+            lost = forgotten(assistant.engine.url, base, served(corpus, adapter), assistant.reads, talk) if adapter else {}
     outcomes = {name: [outcome for _, outcome in given] for name, given in answers.items()}
     report: dict[str, Any] = {name: measure(outcomes[name]) if name in outcomes else NOT_RUN for name in SYSTEMS}
     rows = [
@@ -55,6 +57,7 @@ def evaluate(settings: Settings, corpus: str, version: int | None, beside: int |
     if adapter:
         rivals = [name for name in (BASE, OTHER, QUOTING) if name in outcomes]
         report[CANDIDATE]["gain"] = {name: gains(outcomes[name], outcomes[CANDIDATE]) for name in rivals}
+        report[CANDIDATE]["gain"][BASE]["general"] = lost
     if modes := winners(gold, outcomes, adapter):
         asked = hashes([assistant.profile.questions])
         keep_modes(corpus, settings, served(corpus, adapter) or base, {lang: {**row, **asked} for lang, row in modes.items()})
