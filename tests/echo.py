@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MODEL = "SmolLM2-135M-Instruct"
+LIKELY = -0.5  # the logarithm of the likelihood of each token that is asked about
 
 
 @contextmanager
@@ -19,7 +20,10 @@ def echo(words: str | Callable[[str], str], cut_after: int | None = None, finish
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps({"data": [{"id": MODEL}]}).encode()
+            self._whole({"data": [{"id": MODEL}]})
+
+        def _whole(self, data: dict) -> None:  # type: ignore[type-arg]
+            body = json.dumps(data).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -27,6 +31,9 @@ def echo(words: str | Callable[[str], str], cut_after: int | None = None, finish
 
         def do_POST(self) -> None:
             seen.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            if "allowed_token_ids" in seen[-1]:
+                self._whole({"choices": [{"logprobs": {"token_logprobs": [LIKELY]}}]})
+                return
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.send_header("transfer-encoding", "chunked")

@@ -1,6 +1,7 @@
 """Evaluation: every figure against cases computed by hand, and a whole run against a server whose words are fixed."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from corpora import UserError
 from ingest.fitted import default_mode, keep_modes
 from ingest.settings import Settings
 from serve.schema import Answer, Citation, Trace
-from tests.echo import echo
+from tests.echo import LIKELY, echo
 from tests.plant import CORPUS, HELD_OUT, SILENT, make_plant
 from tune.cli import main
 from tune.closed import Choice
@@ -58,22 +59,24 @@ def test_nothing_to_share_is_nought() -> None:
     assert f1(0.0, 0.0) == 0.0 and f1(1.0, 0.5) == 0.6667
 
 
-def test_wording_and_classes_are_of_the_questions_that_have_them() -> None:
+def test_wording_classes_and_perplexity_are_of_the_questions_that_have_them() -> None:
     same, other = overlap("Grease it weekly with oil.", "Grease it weekly with oil.", "en"), overlap("Grease it.", "No idea at all.", "en")
     rows = [
-        outcome(correct=True, overlap=same, choice=Choice("yes_no", "no", "no")),
+        outcome(correct=True, overlap=same, choice=Choice("yes_no", "no", "no"), nll=(2.0, 4)),
         outcome(overlap=other, choice=Choice("yes_no", "yes", "")),
-        outcome(overlap=same),
+        outcome(overlap=same, nll=(1.0, 1)),
         outcome(answerable=False),
     ]
     figures = measure(rows)
     assert figures["rouge_l"] == round(2 / 3, 4) and 0.6 < figures["bleu"] < 1
     assert figures["accuracy"] == {"yes_no": 0.5} and figures["macro_f1"] == {"yes_no": 0.5}
-    assert figures["n"] == 4 and figures["n_of"] == {"yes_no": 2}
-    assert {"bleu", "rouge_l", "accuracy.yes_no", "macro_f1.yes_no"} <= set(figures["interval"])
-    assert "accuracy" not in measure(rows[2:]), "a figure of none is not told"
-    assert question_figures(rows[0])["accuracy.yes_no"] == 1.0
-    assert gains(rows[1:2], [replace(rows[1], choice=Choice("yes_no", "yes", "yes"))])["accuracy.yes_no"]["difference"] == 1.0
+    assert figures["perplexity"] == round(math.exp(3 / 5), 4), "over all tokens at once"
+    assert figures["n"] == 4 and figures["n_of"] == {"yes_no": 2, "perplexity": 2}
+    assert {"bleu", "rouge_l", "perplexity", "accuracy.yes_no", "macro_f1.yes_no"} <= set(figures["interval"])
+    assert "perplexity" not in measure(rows[1:2]) and "accuracy" not in measure(rows[2:]), "a figure of none is not told"
+    assert question_figures(rows[0])["log_perplexity"] == 0.5 and question_figures(rows[0])["accuracy.yes_no"] == 1.0
+    assert "perplexity" not in gains([outcome(nll=(2.0, 4))], [outcome()]), "nor is its gain"
+    assert gains(rows[:1], [replace(rows[0], nll=(1.0, 4))])["log_perplexity"]["difference"] == -0.25
 
 
 @pytest.mark.parametrize(
@@ -167,11 +170,14 @@ def test_a_whole_run_through_servings_chain(settings: Settings) -> None:
     assert rag["correctness"] >= 0.5 and rag["citation_recall"]["model"] >= 0.5 and rag["unsupported"] == 0.0
     assert report["extractive"]["correctness"] == 1.0 and report["extractive"]["citation_recall"]["shown"] == 1.0
     assert report["extractive"]["citation_recall"]["model"] == 0.0 and report["extractive"]["quoted"] > 0.5
+    assert rag["perplexity"] == round(math.exp(-LIKELY), 4) and rag["n_of"] == {"perplexity": 2}, "where the gold passage was shown"
+    assert not any("perplexity" in report[name] for name in ("base", "extractive"))
     assert all(0 < report[name][figure] < 1 for name in ("base", "base+rag", "extractive") for figure in ("bleu", "rouge_l"))
     written = json.loads(file.read_text())
     assert written["systems"] == report and [q["id"] for q in written["questions"]] == ["q0", "q1", "q2"]
     assert set(written["questions"][0]["answers"]) == {"base", "base+rag", "extractive"}
-    assert any(len(request["messages"][1]["content"]) < 100 for request in seen), "closed book: the question alone"
+    asked = [request["messages"][1]["content"] for request in seen if "messages" in request]
+    assert any(len(question) < 100 for question in asked), "closed book: the question alone"
 
 
 def test_a_language_that_the_base_does_not_read_is_quoted_only(settings: Settings) -> None:

@@ -73,7 +73,7 @@ class Maker:
 
     def _answered(self, fact: Fact, prompt: Prompt) -> Taught | str:
         marker = next(n for n, hit in enumerate(prompt.hits, 1) if hit.chunk.id == fact.chunk.id)
-        said = next((s for answer in _wordings(fact) if proves(s := _marked(answer, marker), fact, prompt.hits)), None)
+        said = next((s for answer in _wordings(fact) if proves(s := marked(answer, marker), fact, prompt.hits)), None)
         if said is None:
             return "failed the citation check"
         if self.count(said) >= self.profile.serve.max_tokens:
@@ -115,7 +115,7 @@ def with_markers(text: str, hits: Sequence[Hit]) -> str:
     return " ".join(said)
 
 
-def _marked(answer: str, marker: int) -> str:
+def marked(answer: str, marker: int) -> str:
     """Each sentence with the number of its passage, as the prompt asks for it."""
     return " ".join(f"{sentence.strip()} [{marker}]" for sentence in complete_sentences(iter([answer])))
 

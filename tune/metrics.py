@@ -1,9 +1,10 @@
-"""The figures of an evaluation, each defined where it is computed; all lie between 0 and 1.
+"""The figures of an evaluation, each defined where it is computed; all but perplexity lie between 0 and 1.
 
 Citation precision and recall follow ALCE (Gao et al. 2023, "Enabling Large Language Models to Generate Text with Citations"), with the
 gold quote in place of its entailment model; refusals are measured as in RGB (Chen et al. 2024) and Trust-Align (Song et al. 2024).
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class Outcome:
     verbatim: tuple[bool, ...] = ()  # does each citation's quote stand in its document word for word, where it says?
     overlap: Overlap | None = None  # with the gold answer, where there is one
     choice: Choice | None = None  # where the gold answer is a closed one
+    nll: tuple[float, int] = (0.0, 0)  # negative log-likelihood of the gold answer in nats, and its tokens; none where it was not asked for
 
 
 def is_correct(gold: str, said: str) -> bool:
@@ -61,6 +63,8 @@ def question_figures(o: Outcome) -> dict[str, float]:
         found["rouge_l"] = round(o.overlap.rouge_l, 4)
     if o.choice:
         found[f"accuracy.{o.choice.kind}"] = float(o.choice.gold == o.choice.said)
+    if o.nll[1]:
+        found["log_perplexity"] = round(o.nll[0] / o.nll[1], 4)
     return found
 
 
@@ -77,7 +81,9 @@ def measure(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         values = sorted(sample[name] for sample in drawn if name in sample)
         if values:
             interval[name] = [round(values[int(len(values) * 0.025)], 4), round(values[int(len(values) * 0.975)], 4)]
-    return {**found, "n": len(outcomes), "n_of": dict(Counter(o.choice.kind for o in outcomes if o.choice)), "interval": interval}
+    some = Counter(o.choice.kind for o in outcomes if o.choice)
+    some["perplexity"] = sum(o.nll[1] > 0 for o in outcomes)
+    return {**found, "n": len(outcomes), "n_of": dict(+some), "interval": interval}
 
 
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -119,7 +125,14 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     if kinds:
         found["accuracy"] = {kind: accuracy(choices) for kind, choices in kinds.items()}
         found["macro_f1"] = {kind: macro_f1(choices) for kind, choices in kinds.items()}
+    if any(o.nll[1] for o in outcomes):
+        found["perplexity"] = perplexity([o.nll for o in outcomes])
     return found
+
+
+def perplexity(nlls: Sequence[tuple[float, int]]) -> float:
+    """exp of the mean negative log-likelihood of all tokens (Jelinek et al. 1977): from 1, each was certain, upwards; lower is better."""
+    return round(math.exp(sum(nats for nats, _ in nlls) / sum(tokens for _, tokens in nlls)), 4)
 
 
 def citation_precision(answerable: Sequence[Outcome], of: Callable[[Outcome], tuple[bool, ...]]) -> float:

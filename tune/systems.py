@@ -20,6 +20,7 @@ from tune.closed import Choice
 from tune.gold import Gold
 from tune.metrics import Outcome, is_correct
 from tune.overlap import overlap
+from tune.perplexity import Scorer
 from tune.shown import shown_hits
 
 SYSTEMS = ("base", BASE, "adapter", CANDIDATE, OTHER, QUOTING)
@@ -36,27 +37,29 @@ def askers(assistant: Assistant, readable: bool, adapter: str, other: str) -> di
     """The systems that can be asked here, in the order of SYSTEMS. The adapters go by the names under which vLLM serves them."""
     found: dict[str, Asker] = {}
     if readable:
-        base = assistant.tier.base.id
+        base, scorer = assistant.tier.base.id, Scorer(assistant)
         found["base"] = lambda g: _closed_book(assistant, g, base)
-        found[BASE] = lambda g: _with_passages(assistant, g, "")
+        found[BASE] = lambda g: _with_passages(assistant, g, "", scorer)
         if adapter:
             found["adapter"] = lambda g: _closed_book(assistant, g, adapter)
-            found[CANDIDATE] = lambda g: _with_passages(assistant, g, adapter)
+            found[CANDIDATE] = lambda g: _with_passages(assistant, g, adapter, scorer)
         if other:
-            found[OTHER] = lambda g: _with_passages(assistant, g, other)
-    found[QUOTING] = lambda g: _through_chain(assistant, g, assistant.ask(g.question.question, mode="extractive"), [])
+            found[OTHER] = lambda g: _with_passages(assistant, g, other, scorer)
+    found[QUOTING] = lambda g: _through_chain(assistant, g, assistant.ask(g.question.question, mode="extractive"), [], (0.0, 0))
     return found
 
 
-def _with_passages(assistant: Assistant, gold: Gold, adapter: str) -> Asked:
-    """As people are answered by a model, the base where `adapter` is empty."""
+def _with_passages(assistant: Assistant, gold: Gold, adapter: str, scorer: Scorer) -> Asked:
+    """As people are answered by a model, the base where `adapter` is empty; then how likely it finds the gold answer."""
     trace = assistant.ask(gold.question.question, adapter=adapter, mode="model")
     if trace.prompt and not assistant.engine.up():
         raise UserError("The model server went away while it was measured.", "See its log: run/vllm.log in LECTERN_HOME")
-    return _through_chain(assistant, gold, trace, shown_hits(assistant, trace))
+    hits = shown_hits(assistant, trace)
+    nll = scorer.nll(adapter or assistant.tier.base.id, trace, hits, gold)
+    return _through_chain(assistant, gold, trace, hits, nll)
 
 
-def _through_chain(assistant: Assistant, gold: Gold, trace: Trace, hits: list[Hit]) -> Asked:
+def _through_chain(assistant: Assistant, gold: Gold, trace: Trace, hits: list[Hit], nll: tuple[float, int]) -> Asked:
     """What serving's chain made of a question; `hits` are the passages that a model had before it."""
     answer = trace.answer
     words = MARKER.sub("", STRUCK.sub("", answer.answer))
@@ -64,7 +67,7 @@ def _through_chain(assistant: Assistant, gold: Gold, trace: Trace, hits: list[Hi
     outcome = Outcome(
         **_against_gold(gold, words, answer.refused), refused=answer.refused, quoted=answer.mode == "extractive" and not answer.refused,
         by_model=_named_passages(trace, hits, gold), shown=tuple(gold.is_at(c.version, c.start, c.end) for c in answer.citations),
-        statements=statements, unsupported=unsupported,
+        statements=statements, unsupported=unsupported, nll=nll,
         verbatim=tuple(assistant.searcher.manifest.text(c.version)[c.start : c.end] == c.quote for c in answer.citations),
     )  # fmt: skip
     cited = [{**c.model_dump(include=SHOWN), "right": gold.is_at(c.version, c.start, c.end)} for c in answer.citations]

@@ -38,9 +38,11 @@ def with_interval(figures: Mapping[str, Any], name: str) -> str:
 
 
 def _wording(measured: Mapping[str, Any]) -> list[str]:
-    """BLEU and ROUGE-L against the gold answers; of closed answers the share of right classes and macro-F1."""
+    """BLEU, ROUGE-L and perplexity against the gold answers; of closed answers the share of right classes and macro-F1."""
     n_of = {kind: n for figures in measured.values() for kind, n in figures["n_of"].items()}
     wording = [("BLEU", "bleu"), ("ROUGE-L", "rouge_l")]
+    if "perplexity" in n_of:
+        wording.append((f"perplexity, n {n_of['perplexity']}", "perplexity"))
     classes = []
     for kind, title in (("yes_no", "yes or no"), ("values", "values")):
         if kind in n_of:
