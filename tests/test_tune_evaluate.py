@@ -186,6 +186,28 @@ def test_a_language_that_the_base_does_not_read_is_quoted_only(settings: Setting
     assert all(report[name] == "not run" for name in SYSTEMS[:5]) and report["extractive"]["n"] == 1
 
 
+def test_for_a_machine_questions_and_changes_are_data(settings: Settings, monkeypatch: pytest.MonkeyPatch,
+                                                      capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    (settings.run / "vllm.url").unlink(missing_ok=True)
+    for name, value in (("HOME", str(settings.root)), ("VLLM_PORT", "1"), ("TIER", "cpu")):
+        monkeypatch.setenv(f"LECTERN_{name}", value)
+    _, file = evaluate(settings, CORPUS, None, None, "zh", 0, SILENT)
+    earlier = json.loads(file.read_text())
+    for answer in earlier["questions"][0]["answers"].values():
+        answer["correct"] = not answer["correct"]
+    then = settings.root / "earlier.json"
+    then.write_text(json.dumps(earlier))
+    assert main(["eval", CORPUS, "--lang", "zh", "--json", "--side-by-side", "3", "--against", str(then)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {*SYSTEMS, "compared", "changed", "side_by_side"}
+    assert [(row["id"], list(row["answers"])) for row in told["side_by_side"]] == [("zh", ["extractive"])]
+    assert sorted(told["changed"]["extractive"].values()) == [[], ["zh"]]
+    assert main(["eval", CORPUS, "--lang", "zh", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == set(SYSTEMS), "nothing but the systems, unless it is asked for"
+    assert main(["eval", "--beir", str(settings.root), "--side-by-side", "3"]) == 2
+    assert "goes with an assistant" in capsys.readouterr().err
+
+
 def test_without_the_model_server_one_sentence_and_the_next_command(settings: Settings, monkeypatch: pytest.MonkeyPatch,
                                                                     capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     (settings.run / "vllm.url").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A whole evaluation of two adapters on the real vLLM: perplexity is that of the model itself."""
+"""A whole evaluation of two adapters on the real vLLM: perplexity is that of the model itself, and one command shows all side by side."""
 
 import json
 import math
@@ -54,7 +54,7 @@ def measured(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     with pytest.MonkeyPatch.context() as patch, running_vllm(settings), redirect_stdout(StringIO()) as out:
         for name, value in (("HOME", str(settings.root)), ("VLLM_PORT", str(settings.vllm_port)), ("TIER", "cpu")):
             patch.setenv(f"LECTERN_{name}", value)
-        assert main(["eval", CORPUS, "--adapter", "2", "--ab", "1"]) == 0
+        assert main(["eval", CORPUS, "--adapter", "2", "--ab", "1", "--side-by-side", "3"]) == 0
         targets = gold_targets(settings)
     (file,) = (settings.root / "runs" / "eval").glob("*.json")
     yield Measured(settings, out.getvalue(), json.loads(file.read_text()), targets)
@@ -115,3 +115,14 @@ def test_each_adapter_has_its_own(measured: Measured) -> None:
     assert all("perplexity" not in measured.result["systems"][system] for system in ("base", "adapter", "extractive"))
     gain = measured.result["systems"]["adapter+rag"]["gain"]
     assert "log_perplexity" in gain["base+rag"] and "log_perplexity" not in gain["extractive"]
+
+
+def test_one_command_shows_every_system_side_by_side(measured: Measured) -> None:
+    assert measured.result["kinds"] == {"1": "sft", "2": "dpo"}
+    shown, _, tables = measured.text.partition("            correct")
+    assert all(question in shown for question, *_ in QUESTIONS)
+    assert all(shown.count(f"\n{name} ") >= 3 for name in ("base+rag", "version 1, sft", "version 2, dpo", "extractive"))
+    assert "perplexity, n 2" in tables and "adapter+rag against other+rag: log_perplexity" in tables
+    changed = measured.result["systems"]["adapter+rag"]["changed"]["other+rag"]
+    listed = [f"{len(ids)} {which}: version 2, dpo against version 1, sft" for which, ids in changed.items() if ids]
+    assert all(line in shown for line in listed)

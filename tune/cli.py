@@ -63,6 +63,7 @@ def make_parser() -> ArgumentParser:
     p.add_argument("--limit", type=at_least_one, default=0, metavar="N", help="a sample of N questions of the corpus")
     p.add_argument("--lang", choices=("zh", "en"), help="questions of the corpus in this language alone")
     p.add_argument("--against", type=Path, metavar="RESULT", help="an earlier result file, to compare question by question")
+    p.add_argument("--side-by-side", type=at_least_one, default=0, metavar="N", help="show each system's answers to N of the questions")
     p.set_defaults(run=evaluate)
 
     p = commands.add_parser("promote", help="serve an adapter version that was measured and passes the gate")
@@ -208,16 +209,22 @@ def published(args: Namespace, done: "Trained") -> int:
 
 def evaluate(args: Namespace) -> int:
     from tune.result import compare, read_result
+    from tune.sidebyside import changed_since, changes, side_by_side, written
     from tune.tables import comparison_table
 
     check_eval(args)
-    then = read_result(args.against)["questions"] if args.against else None
+    then = read_result(args.against) if args.against else None
     report, file, table = measure_search(args) if args.beir else answer_rows(args) if args.qa else measure_corpus(args)
-    compared = compare(then, read_result(file)["questions"]) if then is not None else {}
+    now = read_result(file)
+    compared = compare(then["questions"], now["questions"]) if then else {}
+    drawn = side_by_side([then, now] if then else [now], args.side_by_side)
     if args.json:
-        console.print_json({**report, "compared": compared} if compared else report)
+        also = {"compared": compared, "changed": changed_since(then, now) if then else {}, "side_by_side": drawn}
+        console.print_json({**report, **{name: found for name, found in also.items() if found}})
         return console.DONE
-    print(table(report) + comparison_table(compared), end="")
+    for part in (written(drawn), changes(now, then), table(report), comparison_table(compared)):
+        if part:
+            print(part)
     print(f"Every answer: {file}")
     return console.DONE
 
@@ -228,6 +235,8 @@ def check_eval(args: Namespace) -> None:
 
     if sum(map(bool, (args.corpus, args.beir, args.qa))) != 1:
         raise UserError("Name one thing to measure: an assistant, --beir DIR or --qa FILE.", "See: tune eval --help")
+    if args.side_by_side and not args.corpus:
+        raise UserError("--side-by-side goes with an assistant alone.", "See: tune eval --help")
     if bool(args.qa) != bool(args.out):
         raise UserError("--qa and --out go together.", "Say where the predictions go: tune eval --qa FILE --out PREDICTIONS")
     if args.out and (args.out.is_dir() or any(f and f.resolve() == args.out.resolve() for f in (args.qa, args.against))):

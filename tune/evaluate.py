@@ -16,6 +16,7 @@ from tune.gold import Gold, find_gold, held_out_questions
 from tune.metrics import Outcome, measure, question_figures
 from tune.registry import adapter_folder, read_adapter
 from tune.result import difference, hashes, write_result
+from tune.sidebyside import changed
 from tune.systems import SYSTEMS, Asked, Asker, askers
 from tune.talk import Talk
 
@@ -58,10 +59,12 @@ def evaluate(settings: Settings, corpus: str, version: int | None, beside: int |
         rivals = [name for name in (BASE, OTHER, QUOTING) if name in outcomes]
         report[CANDIDATE]["gain"] = {name: gains(outcomes[name], outcomes[CANDIDATE]) for name in rivals}
         report[CANDIDATE]["gain"][BASE]["general"] = lost
+        report[CANDIDATE]["changed"] = {name: changed(rows, name, rows, CANDIDATE) for name in rivals}
     if modes := winners(gold, outcomes, adapter):
         asked = hashes([assistant.profile.questions])
         keep_modes(corpus, settings, served(corpus, adapter) or base, {lang: {**row, **asked} for lang, row in modes.items()})
     about = {"corpus": corpus, "adapter": adapter, "other": other, "lang": lang, "asked": len(gold), "of": len(questions),
+             "kinds": {v: read_adapter(settings, corpus, v).kind for v in (adapter, other) if v},
              "adapter_hash": version_hash(settings, corpus, adapter), "other_hash": version_hash(settings, corpus, other),
              "under": measured_under(settings, assistant.profile) if readable else {},
              "hashes": hashes([assistant.profile.questions, assistant.profile.folder / "profile.yaml"])}  # fmt: skip
