@@ -54,6 +54,8 @@ async def chat_completions(request: Request, shared: Shared, key: Key) -> Respon
     if await run_in_threadpool(shared.answers_as, model):
         return await _answer(request, read_chat(data), shared, key)
     if await run_in_threadpool(shared.serves, model):
+        if data.get("prompt_logprobs") is not None:  # beside another request it ends a vLLM that serves adapters on a CPU
+            raise HTTPException(400, "prompt_logprobs is not served. Leave it out; logprobs tells those of the answer.")
         return await _pass_on(request, body, shared)
     known = ", ".join([*profile_names(shared.settings.root), shared.base])
     raise HTTPException(404, f"No model {model[:60]!r}. Known: {known}. See: GET /v1/models")

@@ -144,6 +144,8 @@ def test_raw_model_is_passed_through(settings: Settings, http: httpx.Client) -> 
     said = httpx.post(f"{settings.url('vllm')}/v1/chat/completions", json=wrong)
     passed_on = http.post("/v1/chat/completions", json=wrong)
     assert (passed_on.status_code, passed_on.content) == (said.status_code, said.content) and said.status_code == 400
+    refused = http.post("/v1/chat/completions", json={**body, "prompt_logprobs": 1})
+    assert refused.status_code == 400 and "prompt_logprobs is not served" in refused.text
 
 
 def running(settings: Settings) -> float:
