@@ -73,8 +73,8 @@ class Recipe(Section):
     rank: int = Field(16, ge=1, le=64, description="a higher one learns more from many rows, makes larger adapters and slows serving")
     rslora: bool = Field(False, description="true scales by the root of the rank: ranks from 32 up then learn as fast as low ones")
     modules: Literal["auto", "all", "mlp", "attention"] = Field(
-        "auto", description="which layers learn: all learn most; mlp (gate and up) and attention (queries, keys, values) are served twice "
-        "as fast on a CPU; auto is all on a GPU, mlp on a CPU")  # fmt: skip
+        "auto", description="which layers learn: all learn most; mlp (gate and up) and attention (queries, keys, values) are served "
+        "faster on a CPU; auto is all on a GPU, mlp on a CPU")  # fmt: skip
     quantization: Literal["none", "8bit", "4bit"] = Field("none", description="8bit and 4bit (NF4, QLoRA) hold the base in a half or a "
                                                           "quarter of the memory, train slower and a little worse")  # fmt: skip
     learning_rate: float = Field(1e-3, gt=0, le=1e-2, description="too high and the loss jumps, too low and little is learnt; "
