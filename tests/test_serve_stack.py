@@ -24,7 +24,7 @@ from serve.journal import Journal
 from serve.tiers import pick_tier
 
 ASSISTANTS = ("maintenance", "legal", "code", "official")
-LAYERS, HIDDEN, RANK = 30, 576, 8  # of the small model
+LAYERS, HIDDEN, WIDE, RANK = 30, 576, 1536, 8  # of the small model
 
 
 @pytest.fixture
@@ -68,17 +68,17 @@ def stream(openai: OpenAI, model: str, question: str) -> tuple[str, dict[str, An
 
 
 def publish(settings: Settings, corpus: str, version: int, value: float, hidden: int = HIDDEN) -> Path:
-    """An adapter for the small model's query projections, all of whose weights are `value`; 0 changes nothing."""
+    """An adapter for the small model's gate projections, all of whose weights are `value`; 0 changes nothing."""
     folder = settings.adapters / corpus / str(version)
     folder.mkdir(parents=True)
-    config = {"peft_type": "LORA", "r": RANK, "lora_alpha": RANK, "bias": "none", "target_modules": ["q_proj"]}
+    config = {"peft_type": "LORA", "r": RANK, "lora_alpha": RANK, "bias": "none", "target_modules": ["gate_proj"]}
     (folder / "adapter_config.json").write_text(json.dumps(config))
     (folder / "manifest.json").write_text(json.dumps({"base": pick_tier(settings).base.id}))
     weights = {}
     for layer in range(LAYERS):
-        name = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
+        name = f"base_model.model.model.layers.{layer}.mlp.gate_proj"
         weights[f"{name}.lora_A.weight"] = np.full((RANK, hidden), value, np.float32)
-        weights[f"{name}.lora_B.weight"] = np.full((hidden, RANK), value, np.float32)
+        weights[f"{name}.lora_B.weight"] = np.full((WIDE, RANK), value, np.float32)
     save_file(weights, folder / "adapter_model.safetensors")
     return folder
 
