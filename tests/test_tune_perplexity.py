@@ -49,7 +49,7 @@ def measured(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
     rows = [{"id": f"q{n}", "question": q, "answerable": a is not None, "answer": a, "document": HELD_OUT, "quote": quote, "lang": "en",
              "split": "heldout"} for n, (q, a, quote) in enumerate(QUESTIONS)]  # fmt: skip
     (settings.root / "corpora" / CORPUS / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for kind, spread in (("sft", 0.25), ("dpo", 0.4)):
+    for kind, spread in (("sft", 0.6), ("dpo", 0.8)):
         publish_adapter(settings, tmp_path_factory.mktemp("trained"), kind, spread)
     with pytest.MonkeyPatch.context() as patch, running_vllm(settings), redirect_stdout(StringIO()) as out:
         for name, value in (("HOME", str(settings.root)), ("VLLM_PORT", str(settings.vllm_port)), ("TIER", "cpu")):
@@ -64,13 +64,13 @@ def publish_adapter(settings: Settings, folder: Path, kind: str, spread: float) 
     """A version that was never trained: random weights, far enough from nought that the model finds other words likely."""
     base = settings.models / "SmolLM2-135M-Instruct"
     torch.manual_seed(0)
-    model = get_peft_model(load_model(base).float(), LoraConfig(r=4, lora_alpha=8, target_modules="all-linear"))
+    model = get_peft_model(load_model(base).float(), LoraConfig(r=4, lora_alpha=8, target_modules=["gate_proj", "up_proj"]))
     for name, weights in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weights, std=spread)
     model.save_pretrained(str(folder))
     plan = {"corpus": CORPUS, "kind": kind, "base": base.name, "base_hash": "b", "template_hash": "t", "data_hash": "d", "parent": None,
-            "rows": 1, "sequences": 1, "max_steps": 1, "epochs": 1, "learning_rate": 1e-3, "rank": 4, "alpha": 8, "batch": 1,
+            "rows": 1, "sequences": 1, "max_steps": 1, "recipe": {}, "precision": "float32", "checkpointing": False, "batch": 1,
             "accumulate": 1, "max_length": 768, "seed": 0}  # fmt: skip
     publish(settings, folder, Plan.model_validate(plan), 1.0)
 
