@@ -61,7 +61,7 @@ def precision() -> str:
     """What the frozen weights are held and computed in."""
     import torch
 
-    if torch.cuda.is_available():
+    if on_gpu():
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
     return "bfloat16" if multiplies_bf16() else "float32"  # LoRA's own weights stay fp32 in any case
 

@@ -11,6 +11,7 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from corpora.profile import Recipe
+from tune.base import on_gpu
 from tune.lora import lora_config, trainable
 from tune.packs import collate
 
@@ -54,7 +55,7 @@ def estimate(base: Path, recipe: Recipe, precision: str, checkpointing: bool, ba
     through = len(pack["input_ids"]) * config.hidden_size * (FULL if precision == "float32" else FULL // 2)
     # Computed twice, a layer keeps what goes into it alone, but for the one that is at work.
     kept = one.kept + deep * (through if checkpointing else layer)
-    gaps = 1.0 if torch.cuda.is_available() else HEAP
+    gaps = 1.0 if on_gpu() else HEAP
     return Memory(
         process=process, weights=weights(base, recipe.quantization, precision), adapter=(one.learns + deep * learns) * FULL * LEARNS,
         activations=int(gaps * batch * kept), head=int(gaps * batch * labels * config.vocab_size * FULL * SCORES),
