@@ -29,4 +29,4 @@ def feedback_terms(believed: Sequence[tuple[Sequence[str], float]], idf: Callabl
 def mix(asked: Mapping[str, float], shared: Mapping[str, float], weight: float = WEIGHT) -> dict[str, float]:
     """Both searches' scores over their best, the second at `weight`: between 0 and 1 for each chunk."""
     first, second = max(asked.values(), default=0.0) or 1.0, max(shared.values(), default=0.0) or 1.0
-    return {i: (1 - weight) * asked.get(i, 0.0) / first + weight * shared.get(i, 0.0) / second for i in {*asked, *shared}}
+    return {i: (1 - weight) * (asked.get(i, 0.0) / first) + weight * (shared.get(i, 0.0) / second) for i in {*asked, *shared}}

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def data_card(data: "Data", base: str) -> str:
-    augment = f" --augment {data.augment}" if data.augment else ""
+    more = f" --augment {data.augment}" * bool(data.augment) + f" --rename {data.rename}" * bool(data.rename)
     lines = [
         f"# Training rows of {data.corpus}",
         "",
         f"{data.rows} examples, {data.refusals} of them refusals, and {sum(data.pairs.values())} preference pairs, made from the index by",
-        f"`tune data {data.corpus} --rows {data.rows_asked} --seed {data.seed}{augment}` for {base}.",
+        f"`tune data {data.corpus} --rows {data.rows_asked} --seed {data.seed}{more}` for {base}.",
         "",
         f"Held out, in no row: {', '.join(data.held_out) or 'nothing'}.",
         "",
@@ -24,7 +24,7 @@ def data_card(data: "Data", base: str) -> str:
         *_table("Rows of files by format", data.formats),
         *_table("Files that gave no row", data.left_out),
         *_table("Examples by kind of question", data.kinds),
-        *_table("Augmented: other examples' questions in other words, by how", data.augmented),
+        *_table("Augmented: other examples in other words or under other names, by how", data.augmented),
         *_table("Examples by document", data.documents),
         *_table("Preference pairs by source", data.pairs),
         *_table("Dropped, by reason", data.dropped),

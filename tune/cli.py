@@ -35,6 +35,8 @@ def make_parser() -> ArgumentParser:
     p.add_argument("--filter", default="", metavar="TOPIC", help="of those only the rows in which its words stand")
     p.add_argument("--augment", type=at_least_one, default=0, metavar="N",
                    help="up to N more that ask the same in other words: by rule, and by the model where one is served")  # fmt: skip
+    p.add_argument("--rename", type=at_least_one, default=0, metavar="N",
+                   help="up to N more with other codes and figures, in passages and answer alike: it learns to read")  # fmt: skip
     p.set_defaults(run=data)
 
     p = commands.add_parser("plan", help="what training would take: rows, memory, time, cost, and what each setting leads to")
@@ -136,7 +138,8 @@ def data(args: Namespace) -> int:
     from tune.talk import histogram
 
     rows = args.rows or ROWS
-    made, shown = make_data(settings, args.corpus, rows, args.seed, talk(args), args.files, args.filter, args.augment)
+    made, shown = make_data(settings, args.corpus, rows, args.seed, talk(args), args.files, args.filter, args.augment,
+                            args.rename)
     folder = data_folder(settings, args.corpus)
     if args.json:
         console.print_json({**made.model_dump(), "folder": str(folder)})

@@ -27,6 +27,7 @@ from tune.heldout import held_out_versions
 from tune.labels import Encoded, decoded, encode
 from tune.maker import Taught
 from tune.pairs import feedback_pairs, mistake_pairs
+from tune.renamed import RENAMED
 from tune.schema import Example, PreferencePair
 from tune.talk import Talk
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 ROWS = 600  # examples; on two cores some 600 rows of the small tier train in about an hour
-WAY = 3  # of making rows; those made by an earlier one are made anew
+WAY = 4  # of making rows; those made by an earlier one are made anew
 MISTAKES = 200  # deliberate mistakes among the preference pairs
 BUCKET = 64  # tokens a line of the histogram stands for
 Row = TypeVar("Row", bound=BaseModel)
@@ -50,6 +51,7 @@ class Data(BaseModel):
     files: list[str] = []  # and folders that rows were taken from, and of those the ones about `topic`
     topic: str = ""
     augment: int = 0  # rows asked for that put questions in other words
+    rename: int = 0  # and rows asked for under other names
     formats: dict[str, int] = {}  # of their rows
     left_out: dict[str, str] = {}  # files in folders that gave none, each with the reason
     rows: int
@@ -71,10 +73,10 @@ def data_folder(settings: Settings, corpus: str) -> Path:
 
 
 def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk, files: Sequence[Path] = (),
-              topic: str = "", augment: int = 0) -> tuple[Data, str]:  # fmt: skip
+              topic: str = "", augment: int = 0, rename: int = 0) -> tuple[Data, str]:  # fmt: skip
     """Make and write the rows of a corpus; returns what they are, and one of them as the model sees it.
 
-    `augment` more rows at most put their questions in other words.
+    `augment` more rows at most put their questions in other words, and `rename` more have other codes and figures.
     Raises `UserError` where a file has mistakes, with all of them; what was made before stays.
     """
     given = read_files(files, topic, settings, seed, talk)
@@ -84,20 +86,21 @@ def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk,
     with assistant.searcher, lock(folder.with_suffix(".lock"), f"The training rows of {corpus}"):
         tokenizer, length = load_tokenizer(base), assistant.tier.prompt_budget
         with one_thread():
-            harvest = make_examples(assistant, rows, seed, talk, given.rows, augment)
+            harvest = make_examples(assistant, rows, seed, talk, given.rows, augment, rename)
         if not harvest.taught:
             reasons = ", ".join(f"{n} {reason}" for reason, n in harvest.dropped.most_common(3))
             raise UserError(f"No training row of {corpus} came out ({reasons}).", f"See what is indexed: ingest list {corpus}")
         encoded = _encoded(tokenizer, harvest, length)
         held = held_out_versions(assistant.profile, assistant.searcher.manifest)
         count, longest = counter(base), assistant.profile.serve.max_tokens
-        pairs = feedback_pairs(assistant, held, harvest.dropped) + mistake_pairs(harvest.taught, MISTAKES, seed, count, longest)
+        real = [row for row in harvest.taught if row.example.augmented != RENAMED]
+        pairs = feedback_pairs(assistant, held, harvest.dropped) + mistake_pairs(real, MISTAKES, seed, count, longest)
         examples = [row.example for row in harvest.taught]
         lengths = sorted(len(row.ids) for row in encoded)
         sft, dpo = _jsonl(examples), _jsonl(pairs)
         data = Data(
             corpus=corpus, stamp=stamp(assistant, files), rows_asked=rows, seed=seed,
-            files=[str(file.resolve()) for file in files], topic=topic, augment=augment,
+            files=[str(file.resolve()) for file in files], topic=topic, augment=augment, rename=rename,
             formats=dict(given.formats), augmented=_counts(e.augmented for e in examples if e.augmented),
             left_out=given.left_out, rows=len(examples), refusals=sum(not e.answerable for e in examples),
             kinds=_counts(e.kind for e in examples), documents=_counts(e.document for e in examples), held_out=harvest.held_out,
@@ -172,7 +175,7 @@ def fresh_data(settings: Settings, corpus: str, talk: Talk) -> Data:
     if data is None:
         return make_data(settings, corpus, ROWS, 0, talk)[0]
     files = [Path(file) for file in data.files]
-    return make_data(settings, corpus, data.rows_asked, data.seed, talk, files, data.topic, data.augment)[0]
+    return make_data(settings, corpus, data.rows_asked, data.seed, talk, files, data.topic, data.augment, data.rename)[0]
 
 
 def read_data(settings: Settings, corpus: str) -> Data:

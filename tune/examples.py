@@ -19,6 +19,7 @@ from tune.formats import Given
 from tune.given import clean, given_example, refuse_held_out
 from tune.heldout import held_out_versions, refuse_leaks
 from tune.maker import Ask, Maker, Taught
+from tune.renamed import renamed
 from tune.talk import Advance, Talk
 from tune.written import Unanswered, written_questions
 
@@ -37,8 +38,10 @@ class Harvest:
     held_out: list[str] = field(default_factory=list)
 
 
-def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk, given: Sequence[Given] = (), augment: int = 0) -> Harvest:
-    """At most `rows` examples of a corpus, those that people wrote first, those of the `given` rows, and `augment` in other words.
+def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk, given: Sequence[Given] = (), augment: int = 0,
+                  rename: int = 0) -> Harvest:  # fmt: skip
+    """At most `rows` examples of a corpus, those that people wrote first, those of the `given` rows, `augment` in other words
+    and `rename` under other names.
 
     The same ones for the same index, profile, files and seed.
     """
@@ -60,6 +63,7 @@ def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk, given:
             if sum(map(len, groups)) >= rows:
                 break
             groups += _groups(maker, [ask], seed, harvest, advance)
+    ours = list(groups)
     cleaned = list(clean(given, assistant.reads, harvest.dropped))
     with talk.bar("Rows of files", len(cleaned)) as advance:
         for row in cleaned:
@@ -71,6 +75,8 @@ def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk, given:
             advance(1, "")
     if augment:
         groups += [[row] for row in augmented(maker, [row for group in groups for row in group], augment, seed, talk, harvest.dropped)]
+    if rename:
+        groups += list(renamed(maker, ours, rename, seed, talk, harvest.dropped))
     chance(seed, "groups").shuffle(groups)
     harvest.taught = [row for group in groups for row in group]
     refuse_leaks([row.example for row in harvest.taught], held)

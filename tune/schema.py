@@ -14,7 +14,7 @@ class Example(BaseModel):
     id: str
     kind: str  # which template asked: value, cell, code, figure, condition …; or `written`, by people
     answerable: bool  # False: nothing shown answers it, and the completion is the refusal
-    augmented: str = ""  # how another row's question was put in other words: synonyms, typing, paraphrase, back-translation
+    augmented: str = ""  # how it came from another row: synonyms, typing, paraphrase, back-translation, renamed
     document: str
     chunk_id: str  # the chunk that answers; empty where no document does
     shown: list[str]  # ids of the chunks in the prompt, in order

@@ -1,0 +1,125 @@
+"""Rows under other names: the same name wherever it stands, order kept, words untouched, and the answer still stands on its passage."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import settings as within
+from hypothesis import strategies as st
+
+from ingest.settings import Settings
+from serve.chain import open_assistant
+from tests.plant import CORPUS, SECRET, SILENT, make_plant
+from tune.chance import chance
+from tune.data import data_folder, fresh_data, make_data, one_thread, read_data, read_examples, read_pairs
+from tune.examples import make_examples
+from tune.renamed import RENAMED, Names
+
+ROWS = 16
+FIGURES = st.one_of(st.integers(10, 9999), st.decimals("0.1", "99.9", places=1).map(float))
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def named(*texts: str, seed: int = 0) -> Names:
+    return Names(texts, chance(seed, "test"))
+
+
+def test_a_code_is_called_the_same_however_it_is_written() -> None:
+    names = named("SC-40 Compressor: Manual", "The SC40 and fault SC-A04 of HP-200, part 40-9044, bolt M10, HP200-0412")
+    new = names("SC-40").removesuffix(names("SC-40")[-3:])
+    assert new != "SC" and names("SC40") == new + names("SC-40")[-2:] and names("sc-40") == names("SC-40").lower()
+    assert names("HP 200") == names("HP-200") != "HP-200", "letters apart from their number, where the passages say the code"
+    assert names("SC-A04").startswith(f"{new}-A") and names("SC-A04") != "SC-A04"
+    assert names("HP200-0412").startswith(names("HP-200").replace("-", "")) and re.fullmatch(r"M\d\d", names("M10"))
+    assert re.fullmatch(r"\d\d-\d{4}", names("40-9044")) and names("40-9044") != "40-9044"
+
+
+@pytest.mark.parametrize("text", [
+    "[1] Take 5 bolts of 2 sizes", "on 2024-10-07 at 14:30", "built in 2019, revised in 2024.", "12. Close the valve",
+    "the leaf-spring of USB and PLC", "two of three", "H-frame",
+])  # fmt: skip
+def test_markers_dates_years_steps_single_digits_and_words_stay(text: str) -> None:
+    assert named("Pressure 45 bar", text)(text) == text
+
+
+@pytest.mark.parametrize(("text", "shape"), [
+    ("after 2000 h", r"after \d{4} h"),
+    ("1,500 rpm", r"\d,\d{3} rpm"),
+    ("0.15 mm", r"\d\.\d\d mm"),
+    ("the 100-hour check", r"the \d{3}-hour check"),
+    ("20mL of water", r"\d\dmL of water"),
+    ("35 to 55 °C", r"\d\d to \d\d+ °C"),
+    ("10-15 bar", r"\d\d-\d\d bar"),
+    ("a drop of 36%", r"a drop of \d\d%"),
+])  # fmt: skip
+def test_a_figure_keeps_its_shape_and_unit(text: str, shape: str) -> None:
+    other = named(text)(text)
+    assert re.fullmatch(shape, other) and other != text
+
+
+@within(deadline=None)
+@given(st.lists(FIGURES, min_size=2, max_size=12, unique=True), st.integers(0, 99))
+def test_figures_keep_their_order_and_stay_apart(values: list[float], seed: int) -> None:
+    text = "; ".join(f"{value} bar" for value in values)
+    names = named(text, seed=seed)
+    assume(names.ok)
+    others = [float(m) for m in NUMBER.findall(names(text))]
+    assert len(set(others)) == len(values) == len(others)
+    for whole in (True, False):
+        alike = sorted((old, new) for old, new in zip(values, others, strict=True) if float(old).is_integer() is whole)
+        assert [new for _, new in alike] == sorted(new for _, new in alike)
+
+
+@within(deadline=None)
+@given(st.lists(st.integers(0, 99), min_size=2, max_size=8, unique=True), st.integers(0, 99))
+def test_codes_keep_their_order_and_stay_apart(numbers: list[int], seed: int) -> None:
+    codes = [f"SC-A{number:02d}" for number in sorted(numbers)]
+    others = [named(*codes, seed=seed)(code) for code in codes]
+    assert others == sorted(set(others)) and len({other[:-2] for other in others}) == 1
+
+
+@within(deadline=None)
+@given(st.text("SC40-9 .,:%hbar[]\n2024HP", max_size=60), st.integers(0, 99))
+def test_whatever_stands_there_only_codes_and_figures_change(text: str, seed: int) -> None:
+    other = named(text, seed=seed)(text)
+    assert re.sub(r"[A-Za-z0-9.,]+", "", other) == re.sub(r"[A-Za-z0-9.,]+", "", text)
+    assert named(text, seed=seed)(text) == other
+
+
+@pytest.fixture(scope="module")
+def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return make_plant(home, tmp_path_factory.mktemp("plant"))
+
+
+def test_rows_under_other_names_ask_and_answer_what_their_passages_say(settings: Settings) -> None:
+    assistant = open_assistant(CORPUS, settings)
+    with assistant.searcher, one_thread():
+        rows = make_examples(assistant, ROWS, 0, SILENT, rename=24).taught
+        plain = make_examples(assistant, ROWS, 0, SILENT).taught
+        again = make_examples(assistant, ROWS, 0, SILENT, rename=24).taught
+    assert [row.example for row in again] == [row.example for row in rows]
+    own = {row.example.id: row.example for row in rows if not row.example.augmented}
+    made = [row.example for row in rows if row.example.augmented == RENAMED]
+    assert own == {row.example.id: row.example for row in plain} and len(made) == 24 > len(own), "each once before one is twice"
+    assert Counter(row.id.split(f":{RENAMED}")[0] for row in made).most_common()[0][1] == 2 and len({row.id for row in made}) == 24
+    for row in made:
+        original = own[row.id.split(f":{RENAMED}")[0]]
+        asked, said = row.prompt[-1]["content"], row.completion[0]["content"]
+        assert row.shown == original.shown and row.prompt != original.prompt and "PM-" not in asked and "FK-" not in asked
+        if row.answerable:
+            assert all(figure in asked for figure in NUMBER.findall(said))
+            assert NUMBER.sub("", said).split()[-1] == NUMBER.sub("", original.completion[0]["content"]).split()[-1]
+        else:
+            assert row.completion == original.completion
+
+
+def test_they_are_counted_made_anew_with_the_rest_and_in_no_pair(settings: Settings) -> None:
+    data, _ = make_data(settings, CORPUS, ROWS, 0, SILENT, rename=10)
+    assert data.augmented == {RENAMED: 10} and data.rename == 10 and data.rows == ROWS + 10
+    card = (data_folder(settings, CORPUS) / "card.md").read_text()
+    assert "--rename 10`" in card and f"| {RENAMED} | 10 |" in card
+    assert fresh_data(settings, CORPUS, SILENT) == data == read_data(settings, CORPUS)
+    assert not any(RENAMED in pair.id for pair in read_pairs(settings, CORPUS))
+    assert not any(SECRET in row.model_dump_json() for row in read_examples(settings, CORPUS))
