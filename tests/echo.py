@@ -34,6 +34,9 @@ def echo(words: str | Callable[[str], str], cut_after: int | None = None, finish
             if "allowed_token_ids" in seen[-1]:
                 self._whole({"choices": [{"logprobs": {"token_logprobs": [LIKELY]}}]})
                 return
+            if "lora_name" in seen[-1]:
+                self._whole({})
+                return
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.send_header("transfer-encoding", "chunked")

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
+import tune.fit
 from corpora import UserError
 from corpora.profile import Recipe
 from ingest.settings import Settings
@@ -16,12 +18,12 @@ from serve.adapter import check_adapter
 from tests.plant import CORPUS, SILENT, make_plant
 from tune.base import load_tokenizer, precision
 from tune.data import make_data, read_pairs
-from tune.dpo import check_batches, dpo, make_trainer, refuse_stale
+from tune.dpo import check_batches, dpo, make_trainer, refuse_stale, refuse_unfit
 from tune.progress import Progress
 from tune.registry import adapter_folder, read_adapter
 from tune.run import Plan, new_run
 from tune.sft import sft
-from tune.train import Request, carry_out
+from tune.train import Request, carry_out, prepare
 
 PAIRS = 2
 
@@ -53,6 +55,15 @@ def test_a_stale_parent_is_refused(settings: Settings) -> None:
     refuse_stale(parent, parent.template_hash, parent.base_hash)
     with pytest.raises(UserError, match="another prompt"):
         refuse_stale(parent, "changed", parent.base_hash)
+
+
+def test_what_does_not_fit_is_refused_before_it_begins(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = read_adapter(settings, CORPUS, 1)
+    before = sorted((settings.root / "runs").iterdir())
+    monkeypatch.setattr(tune.fit, "free_memory", lambda: 2**30)
+    with pytest.raises(UserError, match=r"takes \d\.\d GB at its fullest, and 1.1 GB are free"):
+        prepare(settings, Request(CORPUS), "dpo", 1, SILENT, lambda pairs: pairs, partial(refuse_unfit, settings, parent))
+    assert sorted((settings.root / "runs").iterdir()) == before
 
 
 def test_interrupted_and_resumed_it_publishes_without_the_reference(settings: Settings) -> None:

@@ -168,11 +168,11 @@ def test_memory_grows_with_what_takes_it(home: Path) -> None:
 
 def test_on_a_cpu_what_does_not_fit_is_refused_before_it_begins(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     teach(settings)
-    before = versions(settings, CORPUS)
+    before = versions(settings, CORPUS), sorted((settings.root / "runs").iterdir())
     monkeypatch.setattr(tune.fit, "free_memory", lambda: 2**29)
     with pytest.raises(UserError, match=r"takes \d\.\d GB at its fullest, and 0.5 GB are free.*checkpointing: true"):
         sft(settings, Request(CORPUS, max_steps=1, rows=1), SILENT)
-    assert versions(settings, CORPUS) == before
+    assert (versions(settings, CORPUS), sorted((settings.root / "runs").iterdir())) == before
 
 
 def test_the_plan_tells_rows_memory_time_cost_and_settings_and_leaves_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def data_card(data: "Data", base: str) -> str:
-    more = f" --augment {data.augment}" * bool(data.augment) + f" --rename {data.rename}" * bool(data.rename)
+    more = "".join(f" --{name} {n}" for name in ("augment", "rename", "mine") if (n := getattr(data, name)))
     lines = [
         f"# Training rows of {data.corpus}",
         "",

@@ -1,24 +1,19 @@
 """The command `tune`.  Run: tune sft maintenance"""
 
-import math
 import os
-import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ingest import console
+from tune import eval_cli
+from tune.arguments import at_least_one, price, settings_for, talk
 
 if TYPE_CHECKING:
-    from ingest.settings import Settings
     from serve.champion import Promotion
-    from tune.talk import Talk
     from tune.train import Request, Trained
-
-
-Measured = tuple[dict[str, Any], Path, Callable[[dict[str, Any]], str]]  # figures, the result's file, how they are shown
 
 
 def make_parser() -> ArgumentParser:
@@ -37,6 +32,8 @@ def make_parser() -> ArgumentParser:
                    help="up to N more that ask the same in other words: by rule, and by the model where one is served")  # fmt: skip
     p.add_argument("--rename", type=at_least_one, default=0, metavar="N",
                    help="up to N more with other codes and figures, in passages and answer alike: it learns to read")  # fmt: skip
+    p.add_argument("--mine", type=at_least_one, default=0, metavar="N",
+                   help="put N of the questions under new names to the newest SFT adapter; tune dpo corrects where it errs")  # fmt: skip
     p.set_defaults(run=data)
 
     p = commands.add_parser("plan", help="what training would take: rows, memory, time, cost, and what each setting leads to")
@@ -54,20 +51,7 @@ def make_parser() -> ArgumentParser:
         p.add_argument("--resume", action="store_true", help="go on with the last interrupted run")
         p.set_defaults(run=sft if kind == "sft" else dpo)
 
-    p = commands.add_parser("eval", help="measure an assistant on its held-out questions, or search and quoting on a public set")
-    p.add_argument("corpus", nargs="?", help="an assistant; none with --beir or --qa")
-    p.add_argument("--beir", type=Path, metavar="DIR", help="measure search on corpus.jsonl, queries.jsonl and qrels.tsv in DIR")
-    p.add_argument("--qa", type=Path, metavar="FILE", help="answer rows of questions with their own passages")
-    p.add_argument("--out", type=Path, metavar="FILE", help="where the predictions of --qa go")
-    p.add_argument("--mode", choices=("model", "extractive"), default="extractive", help="who answers --qa (extractive)")
-    p.add_argument("--adapter", type=adapter_named, metavar="N", help="which version (champion, else newest); a served name with --qa")
-    p.add_argument("--ab", type=at_least_one, metavar="N", help="another version to compare with (the champion)")
-    p.add_argument("--limit", type=at_least_one, default=0, metavar="N", help="a sample of N questions of the corpus")
-    p.add_argument("--lang", choices=("zh", "en"), help="questions of the corpus in this language alone")
-    p.add_argument("--against", type=Path, metavar="RESULT", help="an earlier result file, to compare question by question")
-    p.add_argument("--side-by-side", type=at_least_one, default=0, metavar="N", help="show each system's answers to N of the questions")
-    p.set_defaults(run=evaluate)
-
+    eval_cli.add(commands)
     p = commands.add_parser("promote", help="serve an adapter version that was measured and passes the gate")
     p.add_argument("corpus")
     p.add_argument("version", type=at_least_one, nargs="?", help="the newest where left out")
@@ -91,47 +75,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return console.run(make_parser(), argv)
 
 
-def settings_for(args: Namespace) -> "Settings":
-    """This machine's settings; an unknown corpus is told before anything heavy is imported."""
-    from corpora import load_profile
-    from ingest.settings import Settings
-
-    settings = Settings()
-    load_profile(args.corpus, settings.root)
-    return settings
-
-
-def at_least_one(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 10**9:
-        raise ArgumentTypeError(f"{text!r} is no whole number from 1 up")
-    return int(text)
-
-
-def price(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise ArgumentTypeError(f"{text!r} is no price")
-    return value
-
-
-def adapter_named(text: str) -> int | str:
-    """A version's number, or a name that vLLM serves."""
-    return at_least_one(text) if text.isdecimal() else text
-
-
-def talk(args: Namespace) -> "Talk":
-    """How this command tells its progress: on stderr where stdout is for a machine."""
-    from tune import processes
-    from tune.talk import Talk
-
-    if not processes.is_first():
-        return Talk(lambda line: None, for_machine=True)
-    return Talk(lambda line: print(line, file=sys.stderr if args.json else sys.stdout, flush=True), for_machine=args.json)
-
-
 def data(args: Namespace) -> int:
     settings = settings_for(args)
     from tune.data import ROWS, data_folder, make_data
@@ -139,7 +82,7 @@ def data(args: Namespace) -> int:
 
     rows = args.rows or ROWS
     made, shown = make_data(settings, args.corpus, rows, args.seed, talk(args), args.files, args.filter, args.augment,
-                            args.rename)
+                            args.rename, args.mine)
     folder = data_folder(settings, args.corpus)
     if args.json:
         console.print_json({**made.model_dump(), "folder": str(folder)})
@@ -208,82 +151,6 @@ def published(args: Namespace, done: "Trained") -> int:
         print(f"Version {done.adapter.version} of {args.corpus} is published, last loss {done.adapter.loss:.3f}.")
         print(f"Next: tune eval {args.corpus} --adapter {done.adapter.version}")
     return console.DONE
-
-
-def evaluate(args: Namespace) -> int:
-    from tune.result import compare, read_result
-    from tune.sidebyside import changed_since, changes, side_by_side, written
-    from tune.tables import comparison_table
-
-    check_eval(args)
-    then = read_result(args.against) if args.against else None
-    report, file, table = measure_search(args) if args.beir else answer_rows(args) if args.qa else measure_corpus(args)
-    now = read_result(file)
-    compared = compare(then["questions"], now["questions"]) if then else {}
-    drawn = side_by_side([then, now] if then else [now], args.side_by_side)
-    if args.json:
-        also = {"compared": compared, "changed": changed_since(then, now) if then else {}, "side_by_side": drawn}
-        console.print_json({**report, **{name: found for name, found in also.items() if found}})
-        return console.DONE
-    for part in (written(drawn), changes(now, then), table(report), comparison_table(compared)):
-        if part:
-            print(part)
-    print(f"Every answer: {file}")
-    return console.DONE
-
-
-def check_eval(args: Namespace) -> None:
-    """What is measured must be one thing. Raises `UserError`."""
-    from corpora import UserError
-
-    if sum(map(bool, (args.corpus, args.beir, args.qa))) != 1:
-        raise UserError("Name one thing to measure: an assistant, --beir DIR or --qa FILE.", "See: tune eval --help")
-    if args.side_by_side and not args.corpus:
-        raise UserError("--side-by-side goes with an assistant alone.", "See: tune eval --help")
-    if bool(args.qa) != bool(args.out):
-        raise UserError("--qa and --out go together.", "Say where the predictions go: tune eval --qa FILE --out PREDICTIONS")
-    if args.out and (args.out.is_dir() or any(f and f.resolve() == args.out.resolve() for f in (args.qa, args.against))):
-        raise UserError(f"{args.out} is a folder, or a file that is read.", "Name a new file for the predictions: --out PREDICTIONS")
-
-
-def measure_corpus(args: Namespace) -> Measured:
-    settings = settings_for(args)
-    from corpora import UserError
-    from tune.evaluate import evaluate as measure
-    from tune.tables import report_table
-
-    if isinstance(args.adapter, str):
-        raise UserError(f"{args.adapter!r} is no version of {args.corpus}.", f"See: tune ls {args.corpus}")
-    report, file = measure(settings, args.corpus, args.adapter, args.ab, args.lang, args.limit, talk(args))
-    return report, file, report_table
-
-
-def measure_search(args: Namespace) -> Measured:
-    from ingest.settings import Settings
-    from tune.beir import measure_search as measure
-    from tune.result import hashes, write_result
-    from tune.tables import search_table
-
-    settings = Settings()
-    report, questions, fitted = measure(settings, args.beir, talk(args))
-    about = {"beir": args.beir.name, "fitted": fitted, "hashes": hashes(sorted(args.beir.glob("*.*")))}
-    return report, write_result(settings, f"beir-{args.beir.name}", about, report, questions), search_table
-
-
-def answer_rows(args: Namespace) -> Measured:
-    from ingest.settings import Settings
-    from tune.qa import answer_items, outcome, qa_figures, write_predictions
-    from tune.result import hashes, write_result
-    from tune.tables import rows_table
-
-    settings = Settings()
-    adapter = None if args.mode == "extractive" or args.adapter is None else "" if args.adapter == "none" else str(args.adapter)
-    answered = list(answer_items(settings, args.qa, args.mode, adapter, talk(args)))
-    write_predictions(args.out, answered)
-    report = qa_figures(answered)
-    questions = [{"id": item.id, "figures": {args.mode: outcome(item, said)}, **said} for item, said in answered]
-    about = {"qa": args.qa.name, "mode": args.mode, "adapter": args.adapter, "hashes": hashes([args.qa])}
-    return report, write_result(settings, f"qa-{args.qa.parent.name}", about, report, questions), rows_table
 
 
 def promote(args: Namespace) -> int:

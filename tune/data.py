@@ -25,8 +25,10 @@ from tune.files import parts_of, read_files
 from tune.given import KIND
 from tune.heldout import held_out_versions
 from tune.labels import Encoded, decoded, encode
-from tune.maker import Taught
+from tune.maker import Maker, Taught
+from tune.mined import mined_pairs
 from tune.pairs import feedback_pairs, mistake_pairs
+from tune.registry import newest_sft
 from tune.renamed import RENAMED
 from tune.schema import Example, PreferencePair
 from tune.talk import Talk
@@ -52,6 +54,7 @@ class Data(BaseModel):
     topic: str = ""
     augment: int = 0  # rows asked for that put questions in other words
     rename: int = 0  # and rows asked for under other names
+    mine: int = 0  # questions put to the newest SFT adapter, whose mistakes are among the pairs
     formats: dict[str, int] = {}  # of their rows
     left_out: dict[str, str] = {}  # files in folders that gave none, each with the reason
     rows: int
@@ -73,12 +76,15 @@ def data_folder(settings: Settings, corpus: str) -> Path:
 
 
 def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk, files: Sequence[Path] = (),
-              topic: str = "", augment: int = 0, rename: int = 0) -> tuple[Data, str]:  # fmt: skip
+              topic: str = "", augment: int = 0, rename: int = 0, mine: int = 0) -> tuple[Data, str]:  # fmt: skip
     """Make and write the rows of a corpus; returns what they are, and one of them as the model sees it.
 
     `augment` more rows at most put their questions in other words, and `rename` more have other codes and figures.
-    Raises `UserError` where a file has mistakes, with all of them; what was made before stays.
+    With `mine` as many are put to the newest SFT adapter, and where it errs a preference pair is made.
+    Raises `UserError` where a file has mistakes, with all of them, and where there is no adapter or model server to mine; what was made
+    before stays.
     """
+    student = newest_sft(settings, corpus) if mine else None
     given = read_files(files, topic, settings, seed, talk)
     assistant = open_assistant(corpus, settings)
     base = base_folder(assistant.tier, settings, talk.say)
@@ -94,13 +100,16 @@ def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk,
         held = held_out_versions(assistant.profile, assistant.searcher.manifest)
         count, longest = counter(base), assistant.profile.serve.max_tokens
         real = [row for row in harvest.taught if row.example.augmented != RENAMED]
-        pairs = feedback_pairs(assistant, held, harvest.dropped) + mistake_pairs(real, MISTAKES, seed, count, longest)
+        pairs = feedback_pairs(assistant, held, harvest.dropped)
+        if student:
+            pairs += mined_pairs(Maker(assistant, held, count), harvest.taught, student, mine, seed, talk)
+        pairs += mistake_pairs(real, MISTAKES, seed, count, longest)
         examples = [row.example for row in harvest.taught]
         lengths = sorted(len(row.ids) for row in encoded)
         sft, dpo = _jsonl(examples), _jsonl(pairs)
         data = Data(
             corpus=corpus, stamp=stamp(assistant, files), rows_asked=rows, seed=seed,
-            files=[str(file.resolve()) for file in files], topic=topic, augment=augment, rename=rename,
+            files=[str(file.resolve()) for file in files], topic=topic, augment=augment, rename=rename, mine=mine,
             formats=dict(given.formats), augmented=_counts(e.augmented for e in examples if e.augmented),
             left_out=given.left_out, rows=len(examples), refusals=sum(not e.answerable for e in examples),
             kinds=_counts(e.kind for e in examples), documents=_counts(e.document for e in examples), held_out=harvest.held_out,
@@ -175,7 +184,7 @@ def fresh_data(settings: Settings, corpus: str, talk: Talk) -> Data:
     if data is None:
         return make_data(settings, corpus, ROWS, 0, talk)[0]
     files = [Path(file) for file in data.files]
-    return make_data(settings, corpus, data.rows_asked, data.seed, talk, files, data.topic, data.augment, data.rename)[0]
+    return make_data(settings, corpus, data.rows_asked, data.seed, talk, files, data.topic, data.augment, data.rename, data.mine)[0]
 
 
 def read_data(settings: Settings, corpus: str) -> Data:

@@ -1,6 +1,7 @@
 """Train an adapter further on preferred and rejected answers, against the policy that SFT made.  Run: tune dpo maintenance"""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
@@ -12,10 +13,12 @@ from ingest.settings import Settings
 from tune import processes
 from tune.base import load_model, load_tokenizer
 from tune.data import fresh_data, read_pairs
-from tune.labels import check_labels, encode
+from tune.fit import refuse_too_large
+from tune.labels import Encoded, check_labels, encode
 from tune.lora import steady
+from tune.packs import Pack
 from tune.progress import Progress
-from tune.registry import adapter_folder, adapters
+from tune.registry import adapter_folder, newest_sft
 from tune.run import Plan, Run
 from tune.schema import Adapter, PreferencePair
 from tune.talk import Talk
@@ -34,12 +37,12 @@ def dpo(settings: Settings, request: Request, talk: Talk) -> Trained:
     parent = newest_sft(settings, request.corpus)
     if not request.resume:
         processes.from_first(lambda: refuse_few(settings, request, talk))
-    run = prepare(settings, request, "dpo", parent.version, talk, sequences=lambda pairs: pairs)
+    run = prepare(settings, request, "dpo", parent.version, talk, sequences=lambda pairs: pairs,
+                  refuse=partial(refuse_unfit, settings, parent))  # fmt: skip
     plan = run.plan
     pairs = read_pairs(settings, plan.corpus)[: plan.rows]
-    refuse_stale(parent, plan.template_hash, plan.base_hash)
     tokenizer = load_tokenizer(settings.models / plan.base)
-    lengths = [length for pair in pairs for length in _lengths(tokenizer, pair, plan.max_length)]
+    lengths = [len(row.ids) for pair in pairs for row in _encoded(tokenizer, pair, plan.max_length)]
     mean = sum(lengths) / len(lengths)
     talk.say(f"{len(pairs)} pairs, {mean:.0f} tokens a prompt and answer on average; going on from version {plan.parent}")
     progress = Progress(run, 2 * mean, talk)
@@ -78,7 +81,7 @@ def make_trainer(settings: Settings, run: Run, pairs: list[PreferencePair], toke
 
 def _tokens(tokenizer: "PreTrainedTokenizerBase", pair: PreferencePair, most: int) -> dict[str, list[int]]:
     """The columns that TRL makes of a pair, each answer up to its EOS."""
-    chosen, rejected = (encode(tokenizer, pair.id, pair.prompt, answer, most) for answer in (pair.chosen, pair.rejected))
+    chosen, rejected = _encoded(tokenizer, pair, most)
     return {"prompt_ids": chosen.prompt, "chosen_ids": chosen.answer, "rejected_ids": rejected.answer}
 
 
@@ -91,13 +94,6 @@ def check_batches(trainer: DPOTrainer, tokenizer: "PreTrainedTokenizerBase", pai
             for at, answer in enumerate((pair.chosen, pair.rejected)):
                 labels = batch["input_ids"][at][batch["completion_mask"][at].bool()].tolist()
                 check_labels(tokenizer, pair.id, labels, answer)
-
-
-def newest_sft(settings: Settings, corpus: str) -> Adapter:
-    found = [adapter for adapter in adapters(settings, corpus) if adapter.kind == "sft"]
-    if not found:
-        raise UserError(f"DPO goes on from an SFT adapter, and {corpus} has none.", f"Make one: tune sft {corpus}")
-    return found[-1]
 
 
 def refuse_few(settings: Settings, request: Request, talk: Talk) -> None:
@@ -114,5 +110,15 @@ def refuse_stale(parent: Adapter, template: str, base: str) -> None:
                         f"Train it anew: tune sft {parent.corpus}")  # fmt: skip
 
 
-def _lengths(tokenizer: "PreTrainedTokenizerBase", pair: PreferencePair, most: int) -> list[int]:
-    return [len(encode(tokenizer, pair.id, pair.prompt, answer, most).ids) for answer in (pair.chosen, pair.rejected)]
+def refuse_unfit(settings: Settings, parent: Adapter, plan: Plan) -> None:
+    """Raises `UserError` where the parent is for another prompt or base, or memory would not suffice."""
+    refuse_stale(parent, plan.template_hash, plan.base_hash)
+    tokenizer = load_tokenizer(settings.models / plan.base)
+    rows = [row for pair in read_pairs(settings, plan.corpus)[: plan.rows] for row in _encoded(tokenizer, pair, plan.max_length)]
+    # Both answers of a pair go through the model at once, and all of their tokens through its head.
+    whole = [Pack(row.ids, row.ids, list(range(len(row.ids))), [1] * len(row.ids)) for row in rows]
+    refuse_too_large(settings, plan.model_copy(update={"batch": 2 * plan.batch}), whole)
+
+
+def _encoded(tokenizer: "PreTrainedTokenizerBase", pair: PreferencePair, most: int) -> list[Encoded]:
+    return [encode(tokenizer, pair.id, pair.prompt, answer, most) for answer in (pair.chosen, pair.rejected)]

@@ -84,16 +84,15 @@ def mistake_pairs(taught: Sequence[Taught], most: int, seed: int, count: Count, 
         if not row.hits:
             continue  # asked without passages, so there is nothing to cite wrongly
         rng = chance(seed, f"{row.example.id}:mistake")
-        said = row.example.completion[0]["content"]
         if not row.example.answerable:
             if count(wrong := tempting(row, rng)) < longest:
-                made.append(_mistake(row, "answered what the passages do not", said, wrong))
+                made.append(preferred(row, "answered what the passages do not", wrong))
             continue
         for _ in MISTAKES:
             name, make = MISTAKES[turn % len(MISTAKES)]
             turn += 1
             if (wrong := make(row, rng)) and count(wrong) < longest:
-                made.append(_mistake(row, name, said, wrong))
+                made.append(preferred(row, name, wrong))
                 break
     return made
 
@@ -168,8 +167,9 @@ MISTAKES: tuple[tuple[str, Callable[[Taught, Chance], str]], ...] = (
 )
 
 
-def _mistake(row: Taught, name: str, chosen: str, rejected: str) -> PreferencePair:
-    pair = _pair(f"{row.example.id}:{name}", name, row.example.shown, row.example.prompt, chosen, rejected)
+def preferred(row: Taught, mistake: str, rejected: str) -> PreferencePair:
+    """The row's answer preferred to a mistaken one."""
+    pair = _pair(f"{row.example.id}:{mistake}", mistake, row.example.shown, row.example.prompt, _said(row), rejected)
     return pair.model_copy(update={"chunk_id": row.example.chunk_id})
 
 

@@ -73,6 +73,14 @@ def adapter_folder(settings: Settings, corpus: str, version: int) -> Path:
     return settings.adapters / corpus / str(version)
 
 
+def newest_sft(settings: Settings, corpus: str) -> Adapter:
+    """What DPO goes on from. Raises `UserError` where there is none."""
+    found = [adapter for adapter in adapters(settings, corpus) if adapter.kind == "sft"]
+    if not found:
+        raise UserError(f"DPO goes on from an SFT adapter, and {corpus} has none.", f"Make one: tune sft {corpus}")
+    return found[-1]
+
+
 def _taken(home: Path) -> list[int]:
     """Every number that was ever given out and still has a folder, whole or not."""
     return [int(p.name) for p in home.iterdir() if p.name.isdecimal()]

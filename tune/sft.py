@@ -11,7 +11,6 @@ from trl import SFTConfig, SFTTrainer
 
 from ingest.settings import Settings
 from serve.tiers import pick_tier
-from tune import processes
 from tune.base import load_model, load_tokenizer
 from tune.data import read_examples
 from tune.fit import refuse_too_large
@@ -33,10 +32,10 @@ LONGEST = 2  # prompt budgets: rows that begin alike are packed up to here
 def sft(settings: Settings, request: Request, talk: Talk) -> Trained:
     """Train on the corpus's examples and publish a new version."""
     prepared = cache(lambda count: encoded_rows(settings, request.corpus, count))
-    run = prepare(settings, request, "sft", None, talk, sequences=lambda count: len(prepared(count)[1]))
+    run = prepare(settings, request, "sft", None, talk, sequences=lambda count: len(prepared(count)[1]),
+                  refuse=lambda plan: refuse_too_large(settings, plan, prepared(plan.rows)[1]))  # fmt: skip
     plan = run.plan
     rows, packs = prepared(plan.rows)
-    processes.from_first(lambda: refuse_too_large(settings, plan, packs))
     tokenizer = load_tokenizer(settings.models / plan.base)
     tokens = sum(len(row.ids) for row in rows)
     talk.say(f"{len(rows)} rows, {tokens / len(rows):.0f} tokens on average; rows that begin alike are computed together, "

@@ -59,19 +59,21 @@ class Trained:
     run: Run
 
 
-def prepare(settings: Settings, request: Request, kind: Kind, parent: int | None, talk: Talk, sequences: Callable[[int], int]) -> Run:
+def prepare(settings: Settings, request: Request, kind: Kind, parent: int | None, talk: Talk, sequences: Callable[[int], int],
+            refuse: Callable[[Plan], None]) -> Run:  # fmt: skip
     """The run to carry out: a new one, or with `resume` the interrupted one, if nothing under it has changed since.
 
-    `sequences` tells how many so many rows make.
+    `sequences` tells how many so many rows make; `refuse` raises `UserError` where the plan does not fit, before anything is written.
     """
-    found = processes.from_first(lambda: _prepare(settings, request, kind, parent, talk, sequences))
+    found = processes.from_first(lambda: _prepare(settings, request, kind, parent, talk, sequences, refuse))
     if request.resume and found.plan.processes != processes.count():
         raise UserError(f"{found.folder.name} was begun with {found.plan.processes} processes, not {processes.count()}.",
                         f"Go on with as many, or start anew: tune {kind} {request.corpus}")  # fmt: skip
     return found
 
 
-def _prepare(settings: Settings, request: Request, kind: Kind, parent: int | None, talk: Talk, sequences: Callable[[int], int]) -> Run:
+def _prepare(settings: Settings, request: Request, kind: Kind, parent: int | None, talk: Talk, sequences: Callable[[int], int],
+             refuse: Callable[[Plan], None]) -> Run:  # fmt: skip
     if request.resume:
         run = unfinished_run(settings, request.corpus, kind)
         folder = base_folder(pick_tier(settings), settings, talk.say)
@@ -80,9 +82,12 @@ def _prepare(settings: Settings, request: Request, kind: Kind, parent: int | Non
         if changed := [name for name in now if now[name] != was[name]]:
             raise UserError(f"The {' and '.join(changed)} changed since {run.folder.name} was interrupted.",
                             f"Start anew: tune {kind} {request.corpus}")  # fmt: skip
+        refuse(run.plan)
         talk.say(f"Going on with {run.folder.name} from {run.last_checkpoint().name}")  # type: ignore[union-attr]
         return run
-    return new_run(settings, make_plan(settings, request, kind, parent, talk, sequences))
+    plan = make_plan(settings, request, kind, parent, talk, sequences)
+    refuse(plan)
+    return new_run(settings, plan)
 
 
 def make_plan(settings: Settings, request: Request, kind: Kind, parent: int | None, talk: Talk, sequences: Callable[[int], int]) -> Plan:

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.bench import REPORTED, machine
 
 ALL = ("ingest", "precision", "unchanged", "memory", "pdf", "ocr", "search", "retrieval", "quotes", "citations", "followup", "poison",
-       "stale", "latency", "answers", "training")  # fmt: skip
+       "stale", "latency", "adapters", "answers", "training")  # fmt: skip
 
 
 def main() -> None:

@@ -113,7 +113,7 @@ def trl(settings: Settings) -> dict[str, float]:
 
     plan = plan_of(settings, Recipe(modules="all"), 1)
     rows = [{"prompt": e.prompt, "completion": e.completion} for e in read_examples(settings, CORPUS)]
-    config = SFTConfig(output_dir=str(settings.root / "trl"), max_steps=STEPS, report_to=[], disable_tqdm=True)
+    config = SFTConfig(output_dir=str(settings.root / "trl"), max_steps=STEPS, report_to=[], disable_tqdm=True, use_cpu=True)
     trainer = SFTTrainer(model=str(settings.models / plan.base), args=config, train_dataset=Dataset.from_list(rows),
                          peft_config=lora_config(plan.recipe))  # fmt: skip
     clock = Clock()
