@@ -79,7 +79,7 @@ def gold_targets(settings: Settings) -> dict[str, Encoded]:
     assistant = open_assistant(CORPUS, settings)
     with assistant.searcher:
         gold, _ = find_gold(assistant.profile, assistant.searcher.manifest, held_out_questions(assistant.profile, None, assistant.reads), 0)
-        scorer = Scorer(assistant)
+        scorer = Scorer(assistant, ())
         traces = [(g, assistant.ask(g.question.question, adapter="", mode="model")) for g in gold]
         found = {g.question.id: scorer.target(trace, shown_hits(assistant, trace), g) for g, trace in traces}
         assert all(scorer.target(trace, [], g) is None for g, trace in traces), "without the gold passage there is nothing to ask"

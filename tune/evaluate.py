@@ -9,12 +9,13 @@ from ingest.fitted import keep_modes
 from ingest.settings import Settings
 from serve.chain import open_assistant
 from serve.champion import champion, versions
-from serve.engine import Engine
 from serve.gate import BASE, CANDIDATE, OTHER, QUOTING, measured_under, version_hash
+from tune.chance import chance
 from tune.general import forgotten
 from tune.gold import Gold, find_gold, held_out_questions
+from tune.loaded import Loaded, served
 from tune.metrics import Outcome, measure, question_figures
-from tune.registry import adapter_folder, read_adapter
+from tune.registry import read_adapter
 from tune.result import difference, hashes, write_result
 from tune.sidebyside import changed
 from tune.systems import SYSTEMS, Asked, Asker, askers
@@ -22,6 +23,7 @@ from tune.talk import Talk
 
 ENOUGH = 30  # answerable questions of a language that decide who answers by default
 AT_ONCE = 8  # questions in flight; vLLM answers them together
+SCORED = 60  # questions that perplexity is taken of; each token of a gold answer is a request
 NOT_RUN = "not run"
 
 
@@ -45,7 +47,8 @@ def evaluate(settings: Settings, corpus: str, version: int | None, beside: int |
         other = other_adapter(settings, corpus, beside, adapter, base) if adapter else None
         if not readable:
             talk.say(f"{base} does not read the questions' language; only quoting is measured.")
-        ask = askers(assistant, readable, served(corpus, adapter), served(corpus, other))
+        scored = chance(0, "perplexity").sample(gold, min(SCORED, len(gold)))
+        ask = askers(assistant, readable, served(corpus, adapter), served(corpus, other), {g.question.id for g in scored})
         with Loaded(assistant.engine, settings, corpus, adapter), Loaded(assistant.engine, settings, corpus, other):
             answers = {name: _ask_all(name, asker, gold, talk) for name, asker in ask.items()}
             lost = forgotten(assistant.engine.url, base, served(corpus, adapter), assistant.reads, talk) if adapter else {}
@@ -79,11 +82,6 @@ def gains(then: list[Outcome], now: list[Outcome]) -> dict[str, dict[str, Any]]:
     return {name: {**difference(found), "n": len(found)} for name, found in pairs.items() if found}
 
 
-def served(corpus: str, version: int | None) -> str:
-    """The name under which vLLM serves a version; empty for none."""
-    return f"{corpus}-v{version}" if version else ""
-
-
 def winners(gold: list[Gold], outcomes: dict[str, list[Outcome]], adapter: int | None) -> dict[str, dict[str, Any]]:
     """For each language with enough questions, whether the model or quoting gave more correct answers; a tie is quoting's."""
     model = CANDIDATE if adapter else BASE
@@ -115,23 +113,6 @@ def other_adapter(settings: Settings, corpus: str, version: int | None, adapter:
     best = champion(settings, corpus)
     version = version or (best.version if best and read_adapter(settings, corpus, best.version).base == base else None)
     return chosen_adapter(settings, corpus, version, base) if version and version != adapter else None
-
-
-class Loaded:
-    """The adapter is in vLLM while the body runs; one that was there before stays."""
-
-    def __init__(self, engine: Engine, settings: Settings, corpus: str, version: int | None) -> None:
-        self.engine, self.name = engine, served(corpus, version)
-        self.folder = adapter_folder(settings, corpus, version) if version else None
-        self.was_there = not version or self.name in engine.models()
-
-    def __enter__(self) -> None:
-        if not self.was_there and self.folder:
-            self.engine.load(self.name, self.folder)
-
-    def __exit__(self, *_: object) -> None:
-        if not self.was_there:
-            self.engine.unload(self.name)
 
 
 def _ask_all(name: str, ask: Asker, gold: list[Gold], talk: Talk) -> list[Asked]:

@@ -20,6 +20,7 @@ from serve.prompt import REFUSAL
 from serve.sentences import complete_sentences
 from serve.thinking import thinking_budget
 from tune.chance import chance
+from tune.loaded import Loaded
 from tune.maker import Maker, Taught
 from tune.metrics import is_correct
 from tune.pairs import preferred
@@ -41,14 +42,13 @@ def mined_pairs(maker: Maker, taught: Sequence[Taught], adapter: Adapter, most: 
     assistant = maker.assistant
     if not assistant.engine.up():
         raise UserError("The mistakes of an adapter are seen by asking it, and no model server is up.", "Start it: make up")
-    name = f"{adapter.corpus}-v{adapter.version}"
-    assistant.engine.load(name, assistant.settings.adapters / adapter.corpus / str(adapter.version))
     # Another seed than that of the rows: these names and figures were in none that it learnt from.
     own = [[row] for row in taught if not row.example.augmented and row.hits]
     rows = [row for group in renamed(maker, own, most, seed + 1, talk, Counter()) for row in group]
     pairs: list[PreferencePair] = []
-    with talk.bar("Asked", len(rows)) as advance, ThreadPoolExecutor(AT_ONCE) as pool:
-        for row, said in zip(rows, pool.map(lambda row: _answer(assistant, name, row, seed), rows), strict=True):
+    loaded = Loaded(assistant.engine, assistant.settings, adapter.corpus, adapter.version)
+    with loaded, talk.bar("Asked", len(rows)) as advance, ThreadPoolExecutor(AT_ONCE) as pool:
+        for row, said in zip(rows, pool.map(lambda row: _answer(assistant, loaded.name, row, seed), rows), strict=True):
             advance(1, row.example.document)
             if said and (mistake := mistake_of(row, said)):
                 pairs.append(preferred(row, mistake, said))

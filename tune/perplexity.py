@@ -4,6 +4,7 @@ The gold answer is put as training puts it: after the messages that serving show
 number of the passage that holds the gold quote, then the end of the turn. So it is exp of training's loss, on held-out questions.
 """
 
+from collections.abc import Collection
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +27,10 @@ PATIENCE = 120.0  # seconds; a CPU is slow, and other questions wait beside this
 
 
 class Scorer:
-    """Scores gold answers by the running vLLM."""
+    """Scores the gold answers of the questions with these ids by the running vLLM."""
 
-    def __init__(self, assistant: Assistant) -> None:
+    def __init__(self, assistant: Assistant, ids: Collection[str]) -> None:
+        self.ids = ids
         self.engine = assistant.engine
         self.context = assistant.tier.context
         self.tokenizer: PreTrainedTokenizerBase = load_tokenizer(assistant.settings.models / assistant.tier.base.id)
@@ -36,7 +38,7 @@ class Scorer:
 
     def nll(self, model: str, trace: Trace, hits: list[Hit], gold: Gold) -> tuple[float, int]:
         """Negative log-likelihood of the gold answer in nats, and its tokens; none where its passage is not among `hits`, those shown."""
-        if (target := self.target(trace, hits, gold)) is None:
+        if gold.question.id not in self.ids or (target := self.target(trace, hits, gold)) is None:
             return 0.0, 0
         start, ids = len(target.prompt), target.ids
         return -sum(log_probability(self.engine, model, ids[:n], ids[n]) for n in range(start, len(ids))), len(target.answer)

@@ -1,7 +1,7 @@
 """The systems that are measured, each with its way to answer a question: by heart, with passages, by an adapter, by quoting."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from corpora import UserError
@@ -33,11 +33,14 @@ Asked = tuple[dict[str, Any], Outcome]  # the answer as the result file keeps it
 Asker = Callable[[Gold], Asked]
 
 
-def askers(assistant: Assistant, readable: bool, adapter: str, other: str) -> dict[str, Asker]:
-    """The systems that can be asked here, in the order of SYSTEMS. The adapters go by the names under which vLLM serves them."""
+def askers(assistant: Assistant, readable: bool, adapter: str, other: str, scored: Collection[str]) -> dict[str, Asker]:
+    """The systems that can be asked here, in the order of SYSTEMS. The adapters go by the names under which vLLM serves them.
+
+    Perplexity is taken of the questions with an id in `scored`.
+    """
     found: dict[str, Asker] = {}
     if readable:
-        base, scorer = assistant.tier.base.id, Scorer(assistant)
+        base, scorer = assistant.tier.base.id, Scorer(assistant, scored)
         found["base"] = lambda g: _closed_book(assistant, g, base)
         found[BASE] = lambda g: _with_passages(assistant, g, "", scorer)
         if adapter:
