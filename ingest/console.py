@@ -32,10 +32,9 @@ def run(parser: ArgumentParser, argv: Sequence[str] | None = None) -> int:
         return int(args.run(args) or DONE)
     except UserError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print(
-            f"\n{parser.prog}: interrupted; what was finished is kept. Run the same command to go on.", file=sys.stderr
-        )
+    except KeyboardInterrupt as stopped:
+        kept = str(stopped) or "what was finished is kept. Run the same command to go on."
+        print(f"\n{parser.prog}: interrupted; {kept}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()

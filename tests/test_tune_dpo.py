@@ -18,9 +18,9 @@ from serve.adapter import check_adapter
 from tests.plant import CORPUS, SILENT, make_plant
 from tune.base import load_tokenizer, precision
 from tune.data import make_data, read_pairs
-from tune.dpo import check_batches, dpo, make_trainer, refuse_stale, refuse_unfit
+from tune.dpo import check_batches, dpo, make_trainer, refuse_unfit
 from tune.progress import Progress
-from tune.registry import adapter_folder, read_adapter
+from tune.registry import adapter_folder, read_adapter, refuse_stale
 from tune.run import Plan, new_run
 from tune.sft import sft
 from tune.train import Request, carry_out, prepare
@@ -61,7 +61,7 @@ def test_what_does_not_fit_is_refused_before_it_begins(settings: Settings, monke
     parent = read_adapter(settings, CORPUS, 1)
     before = sorted((settings.root / "runs").iterdir())
     monkeypatch.setattr(tune.fit, "free_memory", lambda: 2**30)
-    with pytest.raises(UserError, match=r"takes \d\.\d GB at its fullest, and 1.1 GB are free"):
+    with pytest.raises(UserError, match=r"takes \d\.\d GB at its fullest, and 1.0 GB are free"):
         prepare(settings, Request(CORPUS), "dpo", 1, SILENT, lambda pairs: pairs, partial(refuse_unfit, settings, parent))
     assert sorted((settings.root / "runs").iterdir()) == before
 
@@ -92,9 +92,19 @@ def test_interrupted_and_resumed_it_publishes_without_the_reference(settings: Se
 
     with pytest.raises(KeyboardInterrupt):
         carry_out(settings, run, lambda: trainer, progress, SILENT)
+    checkpoint = load_file(run.last_checkpoint() / "adapter_model.safetensors")
+    resumed: list[bool] = []
+
+    class Resumed(TrainerCallback):
+        def on_train_begin(self, args: object, state: object, control: object, **_: object) -> None:
+            policy = {n.replace(".default.", "."): p for n, p in trainer.model.named_parameters() if ".default." in n}
+            resumed.append(all(torch.equal(p, policy[n]) for n, p in checkpoint.items()))
+
     progress = Progress(run, 100, SILENT)
     trainer = make_trainer(settings, run, pairs, tokenizer, progress)
+    trainer.add_callback(Resumed())
     trained = carry_out(settings, run, lambda: trainer, progress, SILENT)
+    assert resumed == [True] and any(not torch.equal(checkpoint[n.replace(".default.", ".")], p) for n, p in started.items())
     reference = {n: p for n, p in trainer.model.named_parameters() if ".ref." in n}
     assert all(torch.equal(p, reference[n.replace(".default.", ".ref.")]) for n, p in started.items()), (
         "resumed against SFT"

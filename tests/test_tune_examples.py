@@ -180,7 +180,11 @@ def test_corrections_become_pairs_with_markers_that_hold(assistant: Assistant) -
         "What is the oil volume of the PM-7?": "The oil volume is 63 L.",  # right, and without a marker
         "What is the working pressure of the PM-7?": "The working pressure is 999 bar.",  # no passage says so
         f"What does {SECRET} mean on the QX-9?": "QX-E77 means: shaft speed below 31 rpm.",  # a held-out manual's
+        "How many bolts has the moon?": REFUSAL["en"],  # a question that the gate asks
     }
+    held = {"id": "h1", "question": "how many bolts has the moon", "answerable": False, "answer": None, "document": None, "quote": None,
+            "lang": "en", "split": "heldout"}  # fmt: skip
+    assistant.profile.questions.write_text(json.dumps(held) + "\n")
     journal = Journal(assistant.settings.root)
     try:
         for ask, correction in told.items():
@@ -191,12 +195,14 @@ def test_corrections_become_pairs_with_markers_that_hold(assistant: Assistant) -
         journal.close()
     dropped: Counter[str] = Counter()
     pairs = feedback_pairs(assistant, held_out_versions(assistant.profile, assistant.searcher.manifest), dropped)
+    assistant.profile.questions.unlink()
     assert len(pairs) == 1
     chosen = pairs[0].chosen[0]["content"]
     n = int(chosen[-2])
     assert chosen == f"The oil volume is 63 L. [{n}]" and "63 L" in pairs[0].prompt[1]["content"].split(f"[{n}]")[1]
     assert pairs[0].rejected[0]["content"] == "I do not know."
-    assert dropped == {"feedback on a held-out document": 1, "a correction that the passages shown do not support": 1}
+    assert dropped == {"feedback on a held-out document": 1, "feedback on a held-out question": 1,
+                       "a correction that the passages shown do not support": 1}  # fmt: skip
 
 
 def test_a_misspelt_or_copied_held_out_document_stops_the_run(settings: Settings, tmp_path: Path) -> None:

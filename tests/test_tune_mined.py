@@ -100,7 +100,7 @@ def test_one_that_errs_nowhere_gives_no_pair(maker: Maker, taught: list[Taught],
 def test_without_a_server_or_an_adapter_the_next_command_is_named(
     settings: Settings, maker: Maker, taught: list[Taught], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UserError, match=r"no model server is up.*make up"):
+    with pytest.raises(UserError, match=r"does not answer.*make up"):
         mined_pairs(maker, taught, adapter(), 4, 0, SILENT)
     monkeypatch.setenv("LECTERN_HOME", str(settings.root))
     assert main(["data", CORPUS, "--mine", "5", "--json"]) == 2

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from safetensors import SafetensorError, safe_open
 
+import tune.train
 from corpora import UserError
 from ingest.settings import Settings
 from serve.adapter import check_adapter
@@ -133,6 +134,21 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on_from_it(settings: Setting
     assert trained.adapter.settings["max_steps"] == 3 and versions(settings, CORPUS) == [*before, trained.adapter.version]
     with pytest.raises(UserError, match="No interrupted run"):
         sft(settings, Request(CORPUS, resume=True), SILENT)
+
+
+def test_one_that_was_trained_but_not_published_is_published_by_resume(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = versions(settings, CORPUS)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(tune.train, "publish", full)
+        sft(settings, Request(CORPUS, max_steps=1, rows=1), SILENT)
+    assert versions(settings, CORPUS) == before
+    trained = sft(settings, Request(CORPUS, resume=True), SILENT)
+    assert versions(settings, CORPUS) == [*before, trained.adapter.version] and trained.adapter.loss > 0
+    assert trained.run.adapter.is_dir() and not list(trained.run.folder.glob("*.part"))
 
 
 @pytest.mark.parametrize("error", [SafetensorError("Error while serializing: No space left on device"),

@@ -48,7 +48,7 @@ def make_parser() -> ArgumentParser:
         p.add_argument("corpus")
         p.add_argument("--max-steps", type=at_least_one, default=0, metavar="N", help="stop after N steps")
         p.add_argument("--rows", type=at_least_one, default=0, metavar="N", help="train on the first N rows alone")
-        p.add_argument("--resume", action="store_true", help="go on with the last interrupted run")
+        p.add_argument("--resume", action="store_true", help="go on with the last interrupted run, as it was begun")
         p.set_defaults(run=sft if kind == "sft" else dpo)
 
     eval_cli.add(commands)
@@ -90,7 +90,7 @@ def data(args: Namespace) -> int:
     print(f"\nOne example, with what is trained on between ⟦ and ⟧:\n{shown}\n")
     print("\n".join(histogram({int(low): count for low, count in made.histogram.items()})))
     print(f"{made.rows} examples ({made.refusals} refusals), {sum(made.pairs.values())} preference pairs in {folder}. See its card.md.")
-    print(f"Next: tune sft {args.corpus}")
+    print(f"Next: tune {'dpo' if args.mine else 'sft'} {args.corpus}")
     return console.SOME_FAILED if made.left_out else console.DONE
 
 

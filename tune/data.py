@@ -26,9 +26,8 @@ from tune.given import KIND
 from tune.heldout import held_out_versions
 from tune.labels import Encoded, decoded, encode
 from tune.maker import Maker, Taught
-from tune.mined import mined_pairs
+from tune.mined import mined_pairs, student
 from tune.pairs import feedback_pairs, mistake_pairs
-from tune.registry import newest_sft
 from tune.renamed import RENAMED
 from tune.schema import Example, PreferencePair
 from tune.talk import Talk
@@ -54,7 +53,8 @@ class Data(BaseModel):
     topic: str = ""
     augment: int = 0  # rows asked for that put questions in other words
     rename: int = 0  # and rows asked for under other names
-    mine: int = 0  # questions put to the newest SFT adapter, whose mistakes are among the pairs
+    mine: int = 0  # questions put to the newest SFT adapter,
+    mined: int | None = None  # the version whose mistakes are among the pairs
     formats: dict[str, int] = {}  # of their rows
     left_out: dict[str, str] = {}  # files in folders that gave none, each with the reason
     rows: int
@@ -84,10 +84,10 @@ def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk,
     Raises `UserError` where a file has mistakes, with all of them, and where there is no adapter or model server to mine; what was made
     before stays.
     """
-    student = newest_sft(settings, corpus) if mine else None
     given = read_files(files, topic, settings, seed, talk)
     assistant = open_assistant(corpus, settings)
     base = base_folder(assistant.tier, settings, talk.say)
+    asked = student(assistant, base) if mine else None
     folder = data_folder(settings, corpus)
     with assistant.searcher, lock(folder.with_suffix(".lock"), f"The training rows of {corpus}"):
         tokenizer, length = load_tokenizer(base), assistant.tier.prompt_budget
@@ -101,15 +101,16 @@ def make_data(settings: Settings, corpus: str, rows: int, seed: int, talk: Talk,
         count, longest = counter(base), assistant.profile.serve.max_tokens
         real = [row for row in harvest.taught if row.example.augmented != RENAMED]
         pairs = feedback_pairs(assistant, held, harvest.dropped)
-        if student:
-            pairs += mined_pairs(Maker(assistant, held, count), harvest.taught, student, mine, seed, talk)
-        pairs += mistake_pairs(real, MISTAKES, seed, count, longest)
+        if asked:
+            pairs += mined_pairs(Maker(assistant, held, count), harvest.taught, asked, mine, seed, talk)
+        pairs = _fitting(tokenizer, pairs, length, harvest.dropped) + mistake_pairs(real, MISTAKES, seed, count, longest)
         examples = [row.example for row in harvest.taught]
         lengths = sorted(len(row.ids) for row in encoded)
         sft, dpo = _jsonl(examples), _jsonl(pairs)
         data = Data(
             corpus=corpus, stamp=stamp(assistant, files), rows_asked=rows, seed=seed,
             files=[str(file.resolve()) for file in files], topic=topic, augment=augment, rename=rename, mine=mine,
+            mined=asked.version if asked else None,
             formats=dict(given.formats), augmented=_counts(e.augmented for e in examples if e.augmented),
             left_out=given.left_out, rows=len(examples), refusals=sum(not e.answerable for e in examples),
             kinds=_counts(e.kind for e in examples), documents=_counts(e.document for e in examples), held_out=harvest.held_out,
@@ -136,6 +137,21 @@ def _encoded(tokenizer: "PreTrainedTokenizerBase", harvest: Harvest, length: int
             harvest.dropped["too long, or written otherwise by the base's chat template"] += 1
     harvest.taught = taught
     return encoded
+
+
+def _fitting(
+    tokenizer: "PreTrainedTokenizerBase", pairs: Sequence[PreferencePair], length: int, dropped: Counter[str]
+) -> list[PreferencePair]:
+    """Those whose answers both fit behind the prompt: people's corrections may be of any length."""
+    fitting = []
+    for pair in pairs:
+        try:
+            for answer in (pair.chosen, pair.rejected):
+                encode(tokenizer, pair.id, pair.prompt, answer, length)
+            fitting.append(pair)
+        except UserError:
+            dropped["preference pair that is too long"] += 1
+    return fitting
 
 
 @contextmanager
@@ -174,17 +190,19 @@ def fresh_data(settings: Settings, corpus: str, talk: Talk) -> Data:
     with assistant.searcher:
         try:
             data = read_data(settings, corpus)
-            now = stamp(assistant, [Path(file) for file in data.files])
-            changed = [reason for reason in now if data.stamp.get(reason) != now[reason]]
         except UserError:
-            data, changed = None, []
+            data = None
+        now = stamp(assistant, [Path(file) for file in data.files]) if data else {}
+        changed = [reason for reason in now if data and data.stamp.get(reason) != now[reason]]
     if data and not changed:
         return data
     talk.say(f"Making training rows of {corpus}" + (f": {' and '.join(changed)} changed" if changed else "") + " …")
     if data is None:
         return make_data(settings, corpus, ROWS, 0, talk)[0]
+    if data.mined:
+        talk.say(f"The mistakes of version {data.mined} are not among the pairs any more. Look for them anew: tune data {corpus} --mine N")
     files = [Path(file) for file in data.files]
-    return make_data(settings, corpus, data.rows_asked, data.seed, talk, files, data.topic, data.augment, data.rename, data.mine)[0]
+    return make_data(settings, corpus, data.rows_asked, data.seed, talk, files, data.topic, data.augment, data.rename)[0]
 
 
 def read_data(settings: Settings, corpus: str) -> Data:
@@ -218,8 +236,9 @@ def _read(file: Path, kind: type[Row]) -> list[Row]:
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
-    """Each file by rename; data.json last, so that it never describes rows that are not there."""
+    """Each file by rename; data.json goes first and comes last, so that it never describes rows that are not there."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "data.json").unlink(missing_ok=True)
     for name, data in files.items():
         part = folder / f"{name}.part"
         part.write_bytes(data)

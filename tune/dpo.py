@@ -18,7 +18,7 @@ from tune.labels import Encoded, check_labels, encode
 from tune.lora import steady
 from tune.packs import Pack
 from tune.progress import Progress
-from tune.registry import adapter_folder, newest_sft
+from tune.registry import adapter_folder, newest_sft, refuse_stale
 from tune.run import Plan, Run
 from tune.schema import Adapter, PreferencePair
 from tune.talk import Talk
@@ -36,7 +36,7 @@ def dpo(settings: Settings, request: Request, talk: Talk) -> Trained:
     """Train the newest SFT adapter on the corpus's preference pairs and publish a new version."""
     parent = newest_sft(settings, request.corpus)
     if not request.resume:
-        processes.from_first(lambda: refuse_few(settings, request, talk))
+        processes.from_first(lambda: refuse_few(settings, request, parent, talk))
     run = prepare(settings, request, "dpo", parent.version, talk, sequences=lambda pairs: pairs,
                   refuse=partial(refuse_unfit, settings, parent))  # fmt: skip
     plan = run.plan
@@ -96,18 +96,17 @@ def check_batches(trainer: DPOTrainer, tokenizer: "PreTrainedTokenizerBase", pai
                 check_labels(tokenizer, pair.id, labels, answer)
 
 
-def refuse_few(settings: Settings, request: Request, talk: Talk) -> None:
-    there = sum(fresh_data(settings, request.corpus, talk).pairs.values())
+def refuse_few(settings: Settings, request: Request, parent: Adapter, talk: Talk) -> None:
+    """Raises `UserError` where there are too few pairs, or they hold mistakes of another version than the one that learns from them."""
+    data = fresh_data(settings, request.corpus, talk)
+    if data.mined not in (None, parent.version):
+        raise UserError(f"The pairs of {request.corpus} hold mistakes of version {data.mined}, and DPO goes on from {parent.version}.",
+                        f"Make them anew, with the options that they had: tune data {request.corpus} --mine N")  # fmt: skip
+    there = sum(data.pairs.values())
     pairs = min(there, request.rows or there)
     if pairs < FEWEST:
         raise UserError(f"{request.corpus} has {pairs} preference pairs; DPO needs {FEWEST}, so {FEWEST - pairs} are missing.",
                         f"Collect corrections in the chat, or make more rows: tune data {request.corpus} --rows N")  # fmt: skip
-
-
-def refuse_stale(parent: Adapter, template: str, base: str) -> None:
-    if parent.template_hash != template or parent.base_hash != base:
-        raise UserError(f"Version {parent.version} of {parent.corpus} was trained with another prompt or base than are served now.",
-                        f"Train it anew: tune sft {parent.corpus}")  # fmt: skip
 
 
 def refuse_unfit(settings: Settings, parent: Adapter, plan: Plan) -> None:

@@ -29,6 +29,7 @@ def add(commands: Any) -> None:
 
 
 def evaluate(args: Namespace) -> int:
+    from corpora import UserError
     from tune.result import compare, read_result
     from tune.sidebyside import changed_since, changes, side_by_side, written
     from tune.tables import comparison_table
@@ -37,7 +38,11 @@ def evaluate(args: Namespace) -> int:
     then = read_result(args.against) if args.against else None
     report, file, table = measure_search(args) if args.beir else answer_rows(args) if args.qa else measure_corpus(args)
     now = read_result(file)
-    compared = compare(then["questions"], now["questions"]) if then else {}
+    try:
+        compared = compare(then["questions"], now["questions"]) if then else {}
+    except UserError:
+        print(f"{table(report)}\nEvery answer: {file}")  # it took long enough
+        raise
     drawn = side_by_side([then, now] if then else [now], args.side_by_side)
     if args.json:
         also = {"compared": compared, "changed": changed_since(then, now) if then else {}, "side_by_side": drawn}

@@ -96,12 +96,11 @@ def winners(gold: list[Gold], outcomes: dict[str, list[Outcome]], adapter: int |
 
 
 def chosen_adapter(settings: Settings, corpus: str, version: int | None, base: str) -> int | None:
-    """The version asked for, else the champion, else the newest; None where there is none or it is not for this base."""
+    """The version asked for, else of those for this base the champion or the newest; None where there is none."""
     if version is None:
+        fit = [v for v in versions(settings, corpus) if read_adapter(settings, corpus, v).base == base]
         best = champion(settings, corpus)
-        version = best.version if best else max(versions(settings, corpus), default=None)
-    if version is None:
-        return None
+        return best.version if best and best.version in fit else max(fit, default=None)
     adapter = read_adapter(settings, corpus, version)
     if adapter.base != base:
         raise UserError(f"Version {version} of {corpus} was trained on {adapter.base}, and {base} is served.", f"See: tune ls {corpus}")

@@ -1,6 +1,7 @@
 """An adapter in the running vLLM, for as long as it is asked."""
 
 from ingest.settings import Settings
+from serve.champion import champion
 from serve.engine import Engine
 from tune.registry import adapter_folder
 
@@ -11,17 +12,20 @@ def served(corpus: str, version: int | None) -> str:
 
 
 class Loaded:
-    """The adapter is in vLLM while the body runs; one that was there before stays."""
+    """The adapter is in vLLM while the body runs; one that was there before stays, and one that became the champion meanwhile."""
 
     def __init__(self, engine: Engine, settings: Settings, corpus: str, version: int | None) -> None:
-        self.engine, self.name = engine, served(corpus, version)
+        self.engine, self.settings, self.corpus = engine, settings, corpus
+        self.name = served(corpus, version)
         self.folder = adapter_folder(settings, corpus, version) if version else None
-        self.was_there = not version or self.name in engine.models()
+        there = engine.models() if version else []
+        self.stays = not there or self.name in there  # a busy server may not have said what there is
 
     def __enter__(self) -> None:
-        if not self.was_there and self.folder:
+        if self.folder:
             self.engine.load(self.name, self.folder)
 
     def __exit__(self, *_: object) -> None:
-        if not self.was_there:
+        best = champion(self.settings, self.corpus)
+        if not self.stays and not (best and best.name == self.name):
             self.engine.unload(self.name)

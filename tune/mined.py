@@ -9,6 +9,7 @@ the right one, and a right one with the number of a passage that does not say it
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from corpora import UserError
 from corpora.profile import SamplingSection
@@ -16,14 +17,16 @@ from ingest.language import language
 from serve.chain import Assistant
 from serve.cite import MARKER, cited
 from serve.generate import CutShort, ModelGone, generate
-from serve.prompt import REFUSAL
+from serve.prompt import REFUSAL, template_hash
 from serve.sentences import complete_sentences
 from serve.thinking import thinking_budget
+from tune.base import base_hash
 from tune.chance import chance
 from tune.loaded import Loaded
 from tune.maker import Maker, Taught
 from tune.metrics import is_correct
 from tune.pairs import preferred
+from tune.registry import newest_sft, refuse_stale
 from tune.renamed import renamed
 from tune.schema import Adapter, PreferencePair
 from tune.talk import Talk
@@ -35,13 +38,8 @@ WRONG, ELSEWHERE = "mined: answered otherwise", "mined: cited another passage"
 
 
 def mined_pairs(maker: Maker, taught: Sequence[Taught], adapter: Adapter, most: int, seed: int, talk: Talk) -> list[PreferencePair]:
-    """Ask the adapter, which vLLM loads, `most` of the rows under new names; each right answer is preferred to the wrong one it gave.
-
-    Raises `UserError` where no model server is up.
-    """
+    """Ask the adapter, which vLLM loads, `most` of the rows under new names; each right answer is preferred to the wrong one it gave."""
     assistant = maker.assistant
-    if not assistant.engine.up():
-        raise UserError("The mistakes of an adapter are seen by asking it, and no model server is up.", "Start it: make up")
     # Another seed than that of the rows: these names and figures were in none that it learnt from.
     own = [[row] for row in taught if not row.example.augmented and row.hits]
     rows = [row for group in renamed(maker, own, most, seed + 1, talk, Counter()) for row in group]
@@ -53,6 +51,15 @@ def mined_pairs(maker: Maker, taught: Sequence[Taught], adapter: Adapter, most: 
             if said and (mistake := mistake_of(row, said)):
                 pairs.append(preferred(row, mistake, said))
     return pairs
+
+
+def student(assistant: Assistant, base: Path) -> Adapter:
+    """The newest SFT adapter of a corpus. Raises `UserError` where there is none, none for this prompt and base, or no server is up."""
+    found = newest_sft(assistant.settings, assistant.profile.name)
+    refuse_stale(found, template_hash(base), base_hash(base))
+    if not assistant.engine.up():
+        raise UserError("The mistakes of an adapter are seen by asking it, and no model server is up.", "Start it: make up")
+    return found
 
 
 def mistake_of(row: Taught, said: str) -> str:

@@ -17,6 +17,7 @@ from tune.chance import Chance, chance
 from tune.facts import Fact
 from tune.facts.wording import stopped
 from tune.figures import digits
+from tune.given import asked_held_out, bare
 from tune.maker import Taught, with_markers
 from tune.schema import Messages, PreferencePair
 from tune.shown import shown_hits
@@ -43,11 +44,11 @@ def feedback_pairs(assistant: Assistant, held: set[str], dropped: Counter[str]) 
         return []
     journal = Journal(settings.root)
     try:
-        found = []
+        found, secret = [], asked_held_out(assistant.profile)
         for row in corrections(assistant.profile.name, journal):
             trace = journal.trace(row["trace_id"])
             assert trace is not None  # the pair was made from it
-            pair = _correction(assistant, trace, row["chosen"][0]["content"], held)
+            pair = _correction(assistant, trace, row["chosen"][0]["content"], held, secret)
             if isinstance(pair, str):
                 dropped[pair] += 1
             else:
@@ -57,7 +58,9 @@ def feedback_pairs(assistant: Assistant, held: set[str], dropped: Counter[str]) 
         journal.close()
 
 
-def _correction(assistant: Assistant, trace: Trace, correction: str, held: set[str]) -> PreferencePair | str:
+def _correction(assistant: Assistant, trace: Trace, correction: str, held: set[str], secret: set[str]) -> PreferencePair | str:
+    if bare(trace.question) in secret or bare(trace.standalone or "") in secret:
+        return "feedback on a held-out question"
     if any(h["chunk_id"].rsplit(":", 1)[0] in held or h["document"] in assistant.profile.tune.held_out for h in trace.hits):
         return "feedback on a held-out document"
     if not assistant.reads(language(trace.question)):

@@ -30,8 +30,8 @@ def publish(settings: Settings, trained: Path, plan: Plan, loss: float) -> Adapt
     home.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".arriving-", dir=home))
     try:
-        _copy_weights(trained / WEIGHTS, partial / WEIGHTS)
-        _copy_config(trained / CONFIG, partial / CONFIG, plan.base)
+        _copy_weights(trained / WEIGHTS, partial / WEIGHTS, plan.corpus)
+        _copy_config(trained / CONFIG, partial / CONFIG, plan.corpus, plan.base)
         while True:
             adapter = _manifest(plan, max(_taken(home), default=0) + 1, loss)
             (partial / MANIFEST).write_text(adapter.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -81,6 +81,13 @@ def newest_sft(settings: Settings, corpus: str) -> Adapter:
     return found[-1]
 
 
+def refuse_stale(adapter: Adapter, template: str, base: str) -> None:
+    """Raises `UserError` unless it was trained with this prompt and this base, by their hashes."""
+    if adapter.template_hash != template or adapter.base_hash != base:
+        raise UserError(f"Version {adapter.version} of {adapter.corpus} was trained with another prompt or base than are served now.",
+                        f"Train it anew: tune sft {adapter.corpus}")  # fmt: skip
+
+
 def _taken(home: Path) -> list[int]:
     """Every number that was ever given out and still has a folder, whole or not."""
     return [int(p.name) for p in home.iterdir() if p.name.isdecimal()]
@@ -96,7 +103,7 @@ def _manifest(plan: Plan, version: int, loss: float) -> Adapter:
     )  # fmt: skip
 
 
-def _copy_weights(source: Path, target: Path) -> None:
+def _copy_weights(source: Path, target: Path, corpus: str) -> None:
     """The weights in bf16: half the size, and what vLLM computes in."""
     import torch
     from safetensors import SafetensorError
@@ -105,16 +112,16 @@ def _copy_weights(source: Path, target: Path) -> None:
     try:
         tensors = load_file(source)
     except (FileNotFoundError, SafetensorError) as error:
-        raise UserError(f"{source} cannot be read ({error}).", "Train again: tune sft") from None
+        raise UserError(f"{source} cannot be read ({error}).", f"Train again: tune sft {corpus}") from None
     save_file({name: tensor.to(torch.bfloat16).contiguous() for name, tensor in tensors.items()}, target, {"format": "pt"})
 
 
-def _copy_config(source: Path, target: Path, base: str) -> None:
+def _copy_config(source: Path, target: Path, corpus: str, base: str) -> None:
     """The adapter's settings, with its base by name: where that lay on the machine that trained it means nothing elsewhere."""
     try:
         config: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError) as error:
-        raise UserError(f"{source} cannot be read ({error}).", "Train again: tune sft") from None
+        raise UserError(f"{source} cannot be read ({error}).", f"Train again: tune sft {corpus}") from None
     config["base_model_name_or_path"] = base
     if isinstance(config.get("target_modules"), list):
         config["target_modules"] = sorted(config["target_modules"])

@@ -5,14 +5,17 @@ import gc
 import hashlib
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from corpora import UserError, load_profile
 from corpora.profile import Recipe
+from ingest.locks import lock
 from ingest.settings import Settings
 from serve.engine import learning
 from serve.prompt import template_hash
@@ -207,9 +210,10 @@ def carry_out(settings: Settings, run: Run, make: Callable[[], "Trainer"], progr
              f"sequence{'s' * (plan.batch > 1)} at once, {plan.per_step} a step"
              f"{', activations computed twice' if plan.checkpointing else ''}. Curves: tensorboard --logdir {run.folder}")  # fmt: skip
     started = time.monotonic()
-    with full_disk(), talk.bar("Step", plan.steps) as progress.advance, progress.interruptible():
+    alone = lock(run.folder / "lock", f"The training {run.folder.name}") if processes.is_first() else nullcontext()
+    with alone, full_disk(), talk.bar("Step", plan.steps) as progress.advance, progress.interruptible():
         while True:
-            trainer = make()
+            trainer = _made(make, plan)
             try:
                 _train(run, trainer)
                 break
@@ -219,14 +223,34 @@ def carry_out(settings: Settings, run: Run, make: Callable[[], "Trainer"], progr
                 del trainer
             halve(run, talk)
     if progress.stopped and trainer.state.global_step < trainer.state.max_steps:
-        talk.say(f"A checkpoint of step {trainer.state.global_step} is written. Go on: tune {plan.kind} {plan.corpus} --resume")
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(f"a checkpoint of step {trainer.state.global_step} is written. "
+                                f"Go on: tune {plan.kind} {plan.corpus} --resume")  # fmt: skip
     with full_disk():
-        trainer.save_model(str(run.adapter))
-        adapter = processes.from_first(lambda: publish(settings, run.adapter, run.plan, progress.loss))
+        part = run.adapter.with_suffix(".part")
+        trainer.save_model(str(part))
+        # After a resume of what ended but was not published no step is left to tell a loss.
+        loss = next((float(row["loss"]) for row in reversed(trainer.state.log_history) if "loss" in row), progress.loss)
+        adapter = processes.from_first(lambda: _publish(settings, run, part, loss))
     if processes.is_first():
         run.note(event="published", version=adapter.version, seconds=round(time.monotonic() - started, 1))
     return Trained(adapter, run)
+
+
+def _made(make: Callable[[], "Trainer"], plan: Plan) -> "Trainer":
+    from torch import OutOfMemoryError
+
+    try:
+        return make()
+    except OutOfMemoryError:
+        raise UserError("The GPU's memory does not suffice for the base alone.",
+                        f"Free some: make down. See: tune plan {plan.corpus}") from None  # fmt: skip
+
+
+def _publish(settings: Settings, run: Run, part: Path, loss: float) -> Adapter:
+    """Publish what was trained; only then is the run finished, so that one that could not be published can be gone on with."""
+    adapter = publish(settings, part, run.plan, loss)
+    part.rename(run.adapter)
+    return adapter
 
 
 def _train(run: Run, trainer: "Trainer") -> None:
@@ -234,6 +258,9 @@ def _train(run: Run, trainer: "Trainer") -> None:
 
     trainer.remove_callback(PrinterCallback)  # it would print every step a second time
     checkpoint = run.last_checkpoint()
+    if checkpoint and processes.is_first():
+        # Where a checkpoint has folders of adapters, Trainer loads these alone: the reference, and not the policy beside it.
+        shutil.rmtree(checkpoint / "ref", ignore_errors=True)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
