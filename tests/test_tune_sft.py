@@ -22,7 +22,7 @@ from tests.plant import CORPUS, SILENT, make_plant
 from tune.base import base_hash, load_tokenizer
 from tune.data import data_folder, make_data, read_examples
 from tune.labels import check_labels, decoded, encode
-from tune.registry import adapter_folder, read_adapter
+from tune.registry import adapter_folder, read_adapter, refuse_other_shape
 from tune.sft import sft
 from tune.talk import Talk
 from tune.train import Request, full_disk
@@ -109,6 +109,21 @@ def test_two_steps_publish_a_version_that_serving_accepts(settings: Settings, ba
     assert yaml.safe_load((trained.run.folder / "config.yaml").read_text())["max_length"] == 768
     answer = read_examples(settings, CORPUS)[0].completion[0]["content"]
     assert any(f"⟦{answer}<|im_end|>⟧" in line for line in told), "one decoded example is shown"
+
+
+def test_it_goes_on_from_a_version_of_the_same_shape(settings: Settings) -> None:
+    first = versions(settings, CORPUS)[0]
+    parent = read_adapter(settings, CORPUS, first)
+    trained = sft(settings, Request(CORPUS, max_steps=1, rows=1, start=first), SILENT)
+    assert trained.adapter.parent == first and set(trained.adapter.trained_on) >= set(parent.trained_on)
+    with safe_open(adapter_folder(settings, CORPUS, first) / "adapter_model.safetensors", "pt") as old, \
+         safe_open(adapter_folder(settings, CORPUS, trained.adapter.version) / "adapter_model.safetensors", "pt") as new:  # fmt: skip
+        moved = [(new.get_tensor(name).float() - old.get_tensor(name).float()).abs().max().item() for name in old.keys()]  # noqa: SIM118
+    rate = trained.run.plan.recipe.learning_rate
+    assert 0 < max(moved) < 3 * rate, "one step from the parent's weights, which a fresh start is nowhere near"
+    other = trained.run.plan.model_copy(update={"recipe": trained.run.plan.recipe.model_copy(update={"rank": 64})})
+    with pytest.raises(UserError, match=r"rank \d+, and the recipe says rank 64"):
+        refuse_other_shape(parent, other)
 
 
 def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on_from_it(settings: Settings) -> None:

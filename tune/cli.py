@@ -49,6 +49,8 @@ def make_parser() -> ArgumentParser:
         p.add_argument("--max-steps", type=at_least_one, default=0, metavar="N", help="stop after N steps")
         p.add_argument("--rows", type=at_least_one, default=0, metavar="N", help="train on the first N rows alone")
         p.add_argument("--resume", action="store_true", help="go on with the last interrupted run, as it was begun")
+        if kind == "sft":
+            p.add_argument("--from", dest="start", type=at_least_one, default=0, metavar="N", help="go on from version N, not the base")
         p.set_defaults(run=sft if kind == "sft" else dpo)
 
     eval_cli.add(commands)
@@ -137,7 +139,7 @@ def dpo(args: Namespace) -> int:
 def requested(args: Namespace) -> "Request":
     from tune.train import Request
 
-    return Request(args.corpus, args.max_steps, args.rows, args.resume)
+    return Request(args.corpus, args.max_steps, args.rows, args.resume, getattr(args, "start", 0))
 
 
 def published(args: Namespace, done: "Trained") -> int:

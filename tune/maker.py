@@ -47,9 +47,12 @@ class Maker:
         others = [h for h in hits if h.chunk.id != asked.chunk.id and not _answers(asked, h)]
         if silent:
             return self._refused(asked, [h for h in others if not _names_figure(asked, h)][:keep])
-        gold = next((h for h in hits if h.chunk.id == asked.chunk.id), Hit(keep, 0.0, asked.chunk, asked.document))
+        gold = next((h for h in hits if h.chunk.id == asked.chunk.id), None)
+        # Where the retriever put it: the first passage is right more often than the last, in serving too, and a model may learn so.
+        at = sum(h.rank < gold.rank for h in others) if gold else keep
         others = others[: keep - 1]
-        at = rng.randrange(len(others) + 1)
+        at = min(at, len(others)) if at < keep else rng.randrange(len(others) + 1)
+        gold = gold or Hit(keep, 0.0, asked.chunk, asked.document)
         prompt = self.render(asked, [*others[:at], gold, *others[at:]])
         while gold not in prompt.hits and others:  # whole distractors go, never the passage that answers
             others.pop()

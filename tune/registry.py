@@ -88,6 +88,15 @@ def refuse_stale(adapter: Adapter, template: str, base: str) -> None:
                         f"Train it anew: tune sft {adapter.corpus}")  # fmt: skip
 
 
+def refuse_other_shape(adapter: Adapter, plan: Plan) -> None:
+    """Raises `UserError` unless it has the rank and the layers that the plan's recipe asks for."""
+    recipe = plan.recipe.model_dump(include={"rank", "rslora", "modules"})
+    if others := [f"{name} {adapter.settings.get(name)}" for name, value in recipe.items() if adapter.settings.get(name) != value]:
+        wanted = ", ".join(f"{name} {value}" for name, value in recipe.items())
+        raise UserError(f"Version {adapter.version} of {adapter.corpus} has {' and '.join(others)}, and the recipe says {wanted}.",
+                        "Write the same in the profile under tune:, or train from the base, without --from.")  # fmt: skip
+
+
 def _taken(home: Path) -> list[int]:
     """Every number that was ever given out and still has a folder, whole or not."""
     return [int(p.name) for p in home.iterdir() if p.name.isdecimal()]

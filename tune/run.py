@@ -26,7 +26,7 @@ class Plan(BaseModel):
     base_hash: str
     template_hash: str
     data_hash: str
-    parent: int | None  # the adapter that DPO goes on from
+    parent: int | None  # the adapter that it goes on from
     trained_on: list[str] = []  # document versions in the rows
     rows: int
     sequences: int  # packs of rows, or pairs, that are trained on; those held back for validation are not in it

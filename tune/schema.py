@@ -57,7 +57,7 @@ class Adapter(BaseModel):
     template_hash: str  # of prompt and chat template; serving with another one makes the adapter worse
     data_hash: str
     rows: int
-    parent: int | None  # the version that DPO started from
+    parent: int | None  # the version that it went on from
     trained_on: list[str] = []  # document versions in its rows and its parent's; `serve erase` reads this
     settings: dict[str, Any]
     loss: float

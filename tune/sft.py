@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
+from peft import PeftModel
 from torch.nn.functional import cross_entropy
 from trl import SFTConfig, SFTTrainer
 
@@ -18,6 +19,7 @@ from tune.labels import IGNORED, Encoded, check_labels, decoded, encode
 from tune.lora import lora_config, steady
 from tune.packs import Pack, collate, packed
 from tune.progress import Progress
+from tune.registry import adapter_folder, read_adapter, refuse_other_shape, refuse_stale
 from tune.run import Plan, Run
 from tune.schema import Example
 from tune.talk import Talk
@@ -30,10 +32,17 @@ LONGEST = 2  # prompt budgets: rows that begin alike are packed up to here
 
 
 def sft(settings: Settings, request: Request, talk: Talk) -> Trained:
-    """Train on the corpus's examples and publish a new version."""
+    """Train on the corpus's examples, from the base or from the version asked for, and publish a new version."""
     prepared = cache(lambda count: encoded_rows(settings, request.corpus, count))
-    run = prepare(settings, request, "sft", None, talk, sequences=lambda count: len(prepared(count)[1]),
-                  refuse=lambda plan: refuse_too_large(settings, plan, prepared(plan.rows)[1]))  # fmt: skip
+
+    def refuse(plan: Plan) -> None:
+        if plan.parent:
+            parent = read_adapter(settings, plan.corpus, plan.parent)
+            refuse_stale(parent, plan.template_hash, plan.base_hash)
+            refuse_other_shape(parent, plan)
+        refuse_too_large(settings, plan, prepared(plan.rows)[1])
+
+    run = prepare(settings, request, "sft", request.start or None, talk, lambda count: len(prepared(count)[1]), refuse)
     plan = run.plan
     rows, packs = prepared(plan.rows)
     tokenizer = load_tokenizer(settings.models / plan.base)
@@ -82,10 +91,13 @@ def make_trainer(settings: Settings, run: Run, packs: Sequence[Pack], tokenizer:
     plan = run.plan
     # In tokens already, labels and all: TRL's own preparation would cut what is too long and train on what follows EOS.
     learnt, held = (Dataset.from_list([asdict(pack) for pack in part]) if part else None for part in parted(packs, plan))
-    model = load_model(settings.models / plan.base, plan.recipe.quantization)
+    model: Any = load_model(settings.models / plan.base, plan.recipe.quantization)
+    fresh = None if plan.parent else lora_config(plan.recipe)
+    if plan.parent:
+        model = PeftModel.from_pretrained(model, str(adapter_folder(settings, plan.corpus, plan.parent)), is_trainable=True)
     config = on_one_gpu(SFTConfig(remove_unused_columns=False, **arguments(run)))
     trainer = Trainer(model=model, args=config, train_dataset=learnt, eval_dataset=held, processing_class=tokenizer,
-                      peft_config=lora_config(plan.recipe), data_collator=collate, callbacks=callbacks(run, progress))  # fmt: skip
+                      peft_config=fresh, data_collator=collate, callbacks=callbacks(run, progress))  # fmt: skip
     steady(trainer.model)
     return trainer
 

@@ -52,6 +52,7 @@ class Request:
     max_steps: int = 0
     rows: int = 0
     resume: bool = False
+    start: int = 0  # the version to go on from; 0: the base
 
 
 @dataclass(frozen=True, slots=True)
