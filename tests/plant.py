@@ -1,12 +1,19 @@
 """A small corpus for the tests of tune: two manuals to learn from, one held out, indexed for real."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
 from ingest.index import Index
 from ingest.settings import Settings
+from serve.chain import Assistant, open_assistant
+from serve.tokenizer import counter
 from tests.conftest import copy
+from tune.data import one_thread
+from tune.heldout import held_out_versions
+from tune.maker import Maker
 from tune.talk import Talk
 
 CORPUS = "plant"
@@ -103,3 +110,16 @@ def make_plant(home: Path, folder: Path) -> Settings:
     reports = Index(CORPUS, settings).add([documents])
     assert [r.status for r in reports] == ["added"] * 3
     return settings
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Assistant]:
+    """The plant's assistant, for as long as its index is open."""
+    assistant = open_assistant(CORPUS, settings)
+    with assistant.searcher, one_thread():
+        yield assistant
+
+
+def maker_of(assistant: Assistant) -> Maker:
+    held = held_out_versions(assistant.profile, assistant.searcher.manifest)
+    return Maker(assistant, held, counter(assistant.settings.models / assistant.tier.base.id))

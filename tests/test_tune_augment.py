@@ -13,17 +13,16 @@ from hypothesis import strategies as st
 
 from ingest.language import language
 from ingest.settings import Settings
-from serve.chain import Assistant, open_assistant
+from serve.chain import Assistant
 from serve.cite import MARKER
 from serve.prompt import render_prompt
 from serve.tokenizer import counter
 from tests.echo import echo
-from tests.plant import CORPUS, SECRET, SILENT, make_plant
+from tests.plant import CORPUS, SECRET, SILENT, make_plant, maker_of, opened
 from tune.augment import BACK, PARAPHRASE, SYNONYMS, TYPING, augmented, ways_of
 from tune.chance import chance
-from tune.data import data_folder, fresh_data, make_data, one_thread, read_data, read_examples
+from tune.data import data_folder, fresh_data, make_data, read_data, read_examples
 from tune.examples import make_examples
-from tune.heldout import held_out_versions
 from tune.maker import Maker, Taught
 from tune.paraphrase import asks_the_same, back_translated, paraphrased
 from tune.phrasings import phrasings
@@ -45,15 +44,13 @@ def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture
 def assistant(settings: Settings) -> Iterator[Assistant]:
-    assistant = open_assistant(CORPUS, settings)
-    with assistant.searcher, one_thread():
+    with opened(settings) as assistant:
         yield assistant
 
 
 @pytest.fixture
 def maker(assistant: Assistant) -> Maker:
-    held = held_out_versions(assistant.profile, assistant.searcher.manifest)
-    return Maker(assistant, held, counter(assistant.settings.models / assistant.tier.base.id))
+    return maker_of(assistant)
 
 
 def question(row: Taught) -> str:

@@ -7,16 +7,13 @@ import pytest
 
 from corpora import UserError
 from ingest.settings import Settings
-from serve.chain import Assistant, open_assistant
+from serve.chain import Assistant
 from serve.cite import MARKER
 from serve.prompt import REFUSAL
-from serve.tokenizer import counter
 from tests.echo import echo
-from tests.plant import CORPUS, SECRET, SILENT, make_plant
+from tests.plant import CORPUS, SECRET, SILENT, make_plant, maker_of, opened
 from tune.cli import main
-from tune.data import one_thread
 from tune.examples import make_examples
-from tune.heldout import held_out_versions
 from tune.maker import Maker, Taught
 from tune.mined import ANSWERED, ELSEWHERE, REFUSED, WRONG, mined_pairs, mistake_of
 from tune.schema import Adapter
@@ -32,15 +29,13 @@ def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture
 def assistant(settings: Settings) -> Iterator[Assistant]:
-    assistant = open_assistant(CORPUS, settings)
-    with assistant.searcher, one_thread():
+    with opened(settings) as assistant:
         yield assistant
 
 
 @pytest.fixture
 def maker(assistant: Assistant) -> Maker:
-    held = held_out_versions(assistant.profile, assistant.searcher.manifest)
-    return Maker(assistant, held, counter(assistant.settings.models / assistant.tier.base.id))
+    return maker_of(assistant)
 
 
 @pytest.fixture

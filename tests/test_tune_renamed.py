@@ -10,10 +10,9 @@ from hypothesis import settings as within
 from hypothesis import strategies as st
 
 from ingest.settings import Settings
-from serve.chain import open_assistant
-from tests.plant import CORPUS, SECRET, SILENT, make_plant
+from tests.plant import CORPUS, SECRET, SILENT, make_plant, opened
 from tune.chance import chance
-from tune.data import data_folder, fresh_data, make_data, one_thread, read_data, read_examples, read_pairs
+from tune.data import data_folder, fresh_data, make_data, read_data, read_examples, read_pairs
 from tune.examples import make_examples
 from tune.names import Names
 from tune.renamed import RENAMED
@@ -132,8 +131,7 @@ def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def test_rows_under_other_names_ask_and_answer_what_their_passages_say(settings: Settings) -> None:
-    assistant = open_assistant(CORPUS, settings)
-    with assistant.searcher, one_thread():
+    with opened(settings) as assistant:
         rows = make_examples(assistant, ROWS, 0, SILENT, rename=24).taught
         plain = make_examples(assistant, ROWS, 0, SILENT).taught
         again = make_examples(assistant, ROWS, 0, SILENT, rename=24).taught

@@ -107,6 +107,12 @@ def proves(said: str, fact: Fact, hits: Sequence[Hit]) -> bool:
     return any(_overlap(span, fact) for span in spans)
 
 
+def stands(answer: str, hits: Sequence[Hit]) -> bool:
+    """Does every sentence stand on a passage that it names itself, as serving's check has it?"""
+    said = [sentence for sentence in complete_sentences(iter([answer])) if MARKER.sub("", sentence).strip()]
+    return all(any(by == "model" for _, _, by in cited(sentence, hits, _even)[1]) for sentence in said)
+
+
 def with_markers(text: str, hits: Sequence[Hit]) -> str:
     """Each sentence of `text` with the number of the passage that supports it; nothing if one has none."""
     said = []

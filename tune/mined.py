@@ -15,15 +15,14 @@ from corpora import UserError
 from corpora.profile import SamplingSection
 from ingest.language import language
 from serve.chain import Assistant
-from serve.cite import MARKER, cited
+from serve.cite import MARKER
 from serve.generate import CutShort, ModelGone, generate
 from serve.prompt import REFUSAL, template_hash
-from serve.sentences import complete_sentences
 from serve.thinking import thinking_budget
 from tune.base import base_hash
 from tune.chance import chance
 from tune.loaded import Loaded
-from tune.maker import Maker, Taught
+from tune.maker import Maker, Taught, stands
 from tune.metrics import is_correct
 from tune.pairs import preferred
 from tune.registry import newest_sft, refuse_stale
@@ -72,9 +71,7 @@ def mistake_of(row: Taught, said: str) -> str:
     right = row.example.completion[0]["content"]
     if not is_correct(MARKER.sub("", right), MARKER.sub("", said)):
         return WRONG
-    sentences = [sentence for sentence in complete_sentences(iter([said])) if MARKER.sub("", sentence).strip()]
-    found = [any(by == "model" for _, _, by in cited(sentence, row.hits, lambda token: 1.0)[1]) for sentence in sentences]
-    return "" if all(found) else ELSEWHERE
+    return "" if stands(said, row.hits) else ELSEWHERE
 
 
 def _answer(assistant: Assistant, name: str, row: Taught, seed: int) -> str:

@@ -12,11 +12,9 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from ingest.schema import Hit
-from serve.cite import cited
-from serve.sentences import complete_sentences
 from tune.chance import Chance, chance
 from tune.facts import CODE
-from tune.maker import Maker, Taught
+from tune.maker import Maker, Taught, stands
 from tune.names import Names
 from tune.talk import Talk
 
@@ -66,7 +64,7 @@ def _group(maker: Maker, group: Sequence[Taught], turn: int, rng: Chance, droppe
         shown = [others[hit.chunk.id] for hit in row.hits]
         prompt = maker.render(asked, shown)
         answer = names(said) if row.example.answerable else said
-        if len(prompt.hits) < len(shown) or (row.example.answerable and not _stands(answer, shown)):
+        if len(prompt.hits) < len(shown) or (row.example.answerable and not stands(answer, shown)):
             dropped[f"{RENAMED}: too long, or failed the citation check"] += 1
             continue
         example = row.example.model_copy(update={"id": f"{row.example.id}:{RENAMED}{turn or ''}", "augmented": RENAMED,
@@ -78,9 +76,3 @@ def _group(maker: Maker, group: Sequence[Taught], turn: int, rng: Chance, droppe
 
 def _called(hit: Hit, names: Names) -> Hit:
     return replace(hit, chunk=replace(hit.chunk, text=names(hit.chunk.text), context=names(hit.chunk.context)))
-
-
-def _stands(answer: str, hits: Sequence[Hit]) -> bool:
-    """Does every sentence stand on the passage that it names, as serving's check has it?"""
-    said = complete_sentences(iter([answer]))
-    return all(any(by == "model" for _, _, by in cited(sentence, hits, lambda token: 1.0)[1]) for sentence in said)
