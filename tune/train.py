@@ -204,6 +204,11 @@ def carry_out(settings: Settings, run: Run, make: Callable[[], "Trainer"], progr
 
     Where a GPU's memory does not suffice, half as many sequences go through it at once and the run goes on from its last checkpoint.
     """
+    with lock(run.folder / "lock", f"The training {run.folder.name}") if processes.is_first() else nullcontext():
+        return _carry_out(settings, run, make, progress, talk)
+
+
+def _carry_out(settings: Settings, run: Run, make: Callable[[], "Trainer"], progress: "Progress", talk: Talk) -> Trained:
     from torch import OutOfMemoryError
 
     plan = run.plan
@@ -211,8 +216,7 @@ def carry_out(settings: Settings, run: Run, make: Callable[[], "Trainer"], progr
              f"sequence{'s' * (plan.batch > 1)} at once, {plan.per_step} a step"
              f"{', activations computed twice' if plan.checkpointing else ''}. Curves: tensorboard --logdir {run.folder}")  # fmt: skip
     started = time.monotonic()
-    alone = lock(run.folder / "lock", f"The training {run.folder.name}") if processes.is_first() else nullcontext()
-    with alone, full_disk(), talk.bar("Step", plan.steps) as progress.advance, progress.interruptible():
+    with full_disk(), talk.bar("Step", plan.steps) as progress.advance, progress.interruptible():
         while True:
             trainer = _made(make, plan)
             try:
@@ -259,9 +263,9 @@ def _train(run: Run, trainer: "Trainer") -> None:
 
     trainer.remove_callback(PrinterCallback)  # it would print every step a second time
     checkpoint = run.last_checkpoint()
-    if checkpoint and processes.is_first():
+    if checkpoint:
         # Where a checkpoint has folders of adapters, Trainer loads these alone: the reference, and not the policy beside it.
-        shutil.rmtree(checkpoint / "ref", ignore_errors=True)
+        processes.from_first(lambda: shutil.rmtree(checkpoint / "ref", ignore_errors=True))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
