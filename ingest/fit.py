@@ -23,12 +23,13 @@ from corpora import UserError
 from ingest.authority import count_citations
 from ingest.embed import Embedder
 from ingest.fitted import write_fitted
+from ingest.fusion import fuse
 from ingest.keywords import Keywords
 from ingest.language import language
 from ingest.manifest import Manifest, stamp
 from ingest.proximity import CODE
 from ingest.schema import Chunk
-from ingest.search import CANDIDATES, fuse
+from ingest.search import CANDIDATES
 from ingest.sentences import sentences
 from ingest.settings import Settings
 from ingest.tokens import tokens

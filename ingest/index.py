@@ -22,7 +22,7 @@ from ingest.manifest import Manifest, stamp
 from ingest.parse import OnPage, Parsed, Parser, Rules, Unreadable
 from ingest.publish import Publisher, Ready, embedded, hash_file
 from ingest.readers import READER_VERSION, is_plain
-from ingest.rebuild import OnChunks, rebuild
+from ingest.rebuild import OnChunks, rebuild, rebuild_apart
 from ingest.schema import FileReport, Look, Ocr, Status
 from ingest.settings import Settings
 from ingest.sources import (
@@ -182,7 +182,7 @@ class Index:
 
     def _scrub(self) -> None:
         """Make sure that nothing deleted is left in the index's files."""
-        self.rebuild(embed=False)
+        rebuild_apart(self.corpus, self.settings, self.stamp)
         self.manifest.scrub()
 
     def is_stale(self) -> bool:
@@ -193,9 +193,9 @@ class Index:
             return True
         return False
 
-    def rebuild(self, on_chunks: OnChunks | None = None, embed: bool = True) -> int:
+    def rebuild(self, on_chunks: OnChunks | None = None) -> int:
         """Make vectors and keywords anew from the manifest, without parsing; returns the number of chunks. See `ingest.rebuild`."""
-        return rebuild(self.corpus, self.settings, self.manifest, self.stamp, self.embedder if embed else None, on_chunks)
+        return rebuild(self.corpus, self.settings, self.manifest, self.stamp, self.embedder, on_chunks)
 
     # the steps of add
 

@@ -1,9 +1,15 @@
 """Vectors and keywords made anew from the manifest, beside the old ones, and switched to in one transaction."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from corpora import UserError
 from ingest.embed import GROUP, Embedder
 from ingest.keywords import Keywords
 from ingest.locks import lock
@@ -47,3 +53,32 @@ def rebuild(corpus: str, settings: Settings, manifest: Manifest, stamp: dict[str
         Vectors(client, old).drop()
         Keywords.drop(keywords_of / old)
         return done
+
+
+def rebuild_apart(corpus: str, settings: Settings, stamp: dict[str, Any]) -> None:
+    """As `rebuild` without an embedder, in a process that never held what was removed.
+
+    Embedded in a process, Chroma writes whole blocks of its memory to disk as it got them, and what else this process had freed may stand
+    in them in clear.
+    """
+    request = json.dumps({"corpus": corpus, "settings": settings.model_dump(mode="json"), "stamp": stamp})
+    done = subprocess.run([sys.executable, "-P", "-m", "ingest.rebuild"], input=request, stdout=subprocess.PIPE, text=True, check=False,
+                          env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])})  # fmt: skip
+    if done.returncode:
+        said = json.loads(done.stdout) if done.stdout else (f"The index of {corpus} could not be written anew.", f"ingest rebuild {corpus}")
+        raise UserError(*said)
+
+
+def main() -> None:
+    """What `rebuild_apart` asks for on standard input; a mistake is told on standard output."""
+    asked = json.loads(sys.stdin.read())
+    settings = Settings(**asked["settings"])
+    try:
+        rebuild(asked["corpus"], settings, Manifest(settings.root), asked["stamp"], None)
+    except UserError as error:
+        sys.stdout.write(json.dumps([error.message, error.next_step]))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

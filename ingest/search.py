@@ -21,6 +21,7 @@ from ingest.authority import authority, title_key
 from ingest.embed import Embedder, open_embedder
 from ingest.feedback import CHUNKS, feedback_terms, mix
 from ingest.fitted import citations, dense_weight
+from ingest.fusion import fuse
 from ingest.keywords import Found, Keywords
 from ingest.language import language
 from ingest.manifest import Manifest, stamp
@@ -29,8 +30,9 @@ from ingest.proximity import BEST, proximity
 from ingest.proximity import WEIGHT as PROXIMITY
 from ingest.schema import Hit
 from ingest.settings import Settings
-from ingest.tokens import exact_tokens, fold, tokens, written, written_heads
+from ingest.tokens import exact_tokens, tokens, written, written_heads
 from ingest.vectors import ChromaGone, Vectors, open_chroma
+from ingest.verbatim import holding
 from ingest.where import Places, Where
 
 MAX_QUERY = 8000  # characters; more is refused, not cut
@@ -41,7 +43,6 @@ SPARE = 1.25  # times what a filter's share says is asked for, since chunks near
 MOST = 300  # chunks asked of Chroma at once; 500 take half as long again
 BESIDE = 8  # questions whose halves are searched side by side
 LIKELY = 20  # best chunks that are looked at for the question's very words
-QUOTE, MAX_QUOTE = 12, 1000  # characters of a question that may be copied from a document; a word or two is no quote
 EVERYWHERE = Where()
 TRIES = 3  # searches while documents change; the last one counts
 ABOUT = 2  # exactness of a chunk that is about the clause asked for; how a mere mention is written says nothing
@@ -292,32 +293,3 @@ class Searcher:
 
 def _version(chunk_id: str) -> str:
     return chunk_id.rpartition(":")[0]
-
-
-def holding(query: str, texts: dict[str, str]) -> set[str]:
-    """Of `texts`, the keys of those that hold the whole query as it stands, white space apart: it was copied from there."""
-    wanted = _solid(query)
-    return {key for key, text in texts.items() if wanted in _solid(text)} if QUOTE <= len(wanted) <= MAX_QUOTE else set()
-
-
-def _solid(text: str) -> str:
-    return "".join(fold(text).casefold().split())
-
-
-def fuse(keyword: dict[str, float], cosine: dict[str, float], weight: float, ceiling: float) -> dict[str, float]:
-    """Linear fusion in 0..1: `(1 - weight) * BM25 / ceiling + weight * cosine / best cosine`.
-
-    `ceiling` is what BM25 could be at most for the question. Over it, and not over its best, a chunk that has little of what was asked
-    counts little, and meaning decides. What meaning did not find is taken to be as near as the last that it found.
-    """
-    if not cosine:
-        weight = 0.0
-    elif not keyword:
-        weight = 1.0
-    best = max(cosine.values(), default=0.0)
-    low = min(cosine.values(), default=0.0)
-
-    def near(i: str) -> float:
-        return min(1.0, max(0.0, cosine.get(i, low)) / best) if best > 0 else 0.0
-
-    return {i: (1 - weight) * min(1.0, keyword.get(i, 0.0) / ceiling) + weight * near(i) for i in {*keyword, *cosine}}

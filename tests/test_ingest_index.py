@@ -20,6 +20,7 @@ from ingest.cli import cure
 from ingest.embed import open_embedder
 from ingest.index import Index
 from ingest.keywords import Keywords
+from ingest.rebuild import rebuild_apart
 from ingest.schema import Chunk, Document
 from ingest.search import Searcher
 from ingest.settings import Settings
@@ -456,6 +457,13 @@ def test_redacted_later_nothing_in_clear_is_left(settings: Settings, docs: Path)
     assert status(index.add([docs / "call.txt"], redact=True)) == {"call.txt": "updated"}
     index.manifest.close()
     assert not any(b"fitter@" in f.read_bytes() for f in settings.root.rglob("*") if f.is_file() and "in" not in f.parts)
+
+
+def test_what_stops_the_process_that_writes_the_index_anew_is_told_here(settings: Settings, docs: Path) -> None:
+    Index("plant", settings).add([docs])
+    elsewhere = settings.model_copy(update={"chroma_url": "http://127.0.0.1:9"})
+    with pytest.raises(UserError, match="Chroma does not answer"):
+        rebuild_apart("plant", elsewhere, Index("plant", settings).stamp)
 
 
 def test_what_left_an_archive_is_gone_and_a_damaged_one_keeps_what_it_had(settings: Settings, docs: Path) -> None:

@@ -12,10 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corpora import UserError
+from ingest.fusion import fuse
 from ingest.keywords import Keywords
 from ingest.manifest import Manifest, stamp
 from ingest.schema import Chunk, Document, Hit, Look
-from ingest.search import Searcher, fuse
+from ingest.search import Searcher
 from ingest.settings import Settings
 from ingest.where import Where
 from tests.bench.search import CORPUS, DIMENSION, Given, Made, build, unit, write_profile

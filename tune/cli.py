@@ -137,8 +137,11 @@ def dpo(args: Namespace) -> int:
 
 
 def requested(args: Namespace) -> "Request":
+    from corpora import UserError
     from tune.train import Request
 
+    if args.resume and (args.max_steps or args.rows or getattr(args, "start", 0)):
+        raise UserError("--resume goes on as the run was begun, with its own rows, steps and start.", "Leave the other options out.")
     return Request(args.corpus, args.max_steps, args.rows, args.resume, getattr(args, "start", 0))
 
 

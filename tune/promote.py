@@ -20,17 +20,17 @@ def promote(settings: Settings, corpus: str, version: int | None, force: bool = 
         version = max(versions(settings, corpus), default=None)
         if version is None:
             raise UserError(f"{corpus} has no adapter to promote.", f"Make one: tune sft {corpus}")
-    told = _gateway(settings, f"/v1/adapters/{corpus}/promote", {"version": version, "force": force})
+    told = _gateway(settings, corpus, "promote", {"version": version, "force": force})
     return told or champion.promote(settings, corpus, version, force)
 
 
 def rollback(settings: Settings, corpus: str) -> Promotion:
     """Go back to the champion before this one, or to the base alone."""
     load_profile(corpus, settings.root)
-    return _gateway(settings, f"/v1/adapters/{corpus}/rollback", None) or champion.rollback(settings, corpus)
+    return _gateway(settings, corpus, "rollback", None) or champion.rollback(settings, corpus)
 
 
-def _gateway(settings: Settings, path: str, body: dict[str, Any] | None) -> Promotion | None:
+def _gateway(settings: Settings, corpus: str, action: str, body: dict[str, Any] | None) -> Promotion | None:
     """What the gateway says of it; None where none is up."""
     url = settings.url("api")
     key = settings.root / "local.key"
@@ -42,9 +42,9 @@ def _gateway(settings: Settings, path: str, body: dict[str, Any] | None) -> Prom
         return None
     headers = {"Authorization": f"Bearer {key.read_text().strip()}"}
     try:
-        answer = httpx.post(f"{url}{path}", json=body, headers=headers, timeout=PATIENCE, trust_env=False)
+        answer = httpx.post(f"{url}/v1/adapters/{corpus}/{action}", json=body, headers=headers, timeout=PATIENCE, trust_env=False)
     except httpx.HTTPError as error:
-        raise UserError(f"The gateway stopped answering ({error}).", "See which adapter is served: tune ls CORPUS") from None
+        raise UserError(f"The gateway stopped answering ({error}).", f"See which adapter is served: tune ls {corpus}") from None
     if not answer.is_success:
         raise UserError(reason(answer))
     return Promotion.model_validate(answer.json())
