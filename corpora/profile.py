@@ -84,7 +84,7 @@ class Recipe(Section):
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="how the learning rate falls: constant does not")
     max_grad_norm: float = Field(1.0, gt=0, le=100, description="a step is never longer: lower tames a loss that jumps, and slows")
     sequences_per_step: int | None = Field(None, ge=1, le=512, description="more make steadier steps, and fewer of them; left out: 4, "
-                                           "for preferences 8")  # fmt: skip
+                                           "on a CPU 1, for preferences 8")  # fmt: skip
     validation: float = Field(0.0, ge=0, le=0.5, description="share of the rows that is held back, to see when only the rest is learnt "
                               "by heart")  # fmt: skip
     patience: int = Field(0, ge=0, le=100, description="stop after so many validations without gain and keep the best; 0 never does")

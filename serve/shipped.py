@@ -1,4 +1,4 @@
-"""Adapters that come with an assistant, in its folder's `adapter/`: published and served where nobody has trained one.
+"""Adapters that come with an assistant, in its folder's `adapter/`: published where nobody has trained one, and served if they win.
 
 Beside its weights and manifest lies scores.json: the figures of its evaluation, and who answers better by default, it or quoting.
 """
@@ -21,14 +21,14 @@ from serve.tiers import Tier
 
 
 def install(settings: Settings, tier: Tier, say: Say) -> None:
-    """Publish each assistant's own adapter and let it answer, unless it has versions already or the adapter is for another base."""
+    """Publish each assistant's own adapter, unless it has versions already or the adapter is for another base; let it answer if it passes
+    the gate."""
     for name in profile_names(settings.root):
         try:
             profile = load_profile(name, settings.root)
             if versions(settings, name) or not stands(profile, settings, tier):
                 continue
-            _install(profile, settings)
-            say(f"{name} answers with the adapter that it comes with.")
+            say(_install(profile, settings))
         except (UserError, OSError) as error:
             say(f"{name}: {error}")
 
@@ -58,7 +58,8 @@ def stale(settings: Settings, tier: Tier) -> list[str]:
     return found
 
 
-def _install(profile: Profile, settings: Settings) -> None:
+def _install(profile: Profile, settings: Settings) -> str:
+    """What became of it."""
     own, home = profile.folder / "adapter", settings.adapters / profile.name
     scores = _json(own / "scores.json")
     check_adapter(own, settings)
@@ -67,8 +68,6 @@ def _install(profile: Profile, settings: Settings) -> None:
         modes = {lang: dict(row) for lang, row in scores["modes"].items()}
     except (KeyError, TypeError, AttributeError, ValueError):
         raise UserError(f"{own / 'scores.json'} does not say what the adapter has shown.", "Take the folder away.") from None
-    if reasons:
-        raise UserError(f"its adapter does not pass the gate: {'; '.join(reasons)}.", "Take the folder away.")
     home.mkdir(parents=True, exist_ok=True)
     arriving = Path(tempfile.mkdtemp(prefix=".arriving-", dir=home))
     try:
@@ -79,12 +78,16 @@ def _install(profile: Profile, settings: Settings) -> None:
         arriving.rename(home / "1")
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
+    if reasons:
+        return (f"{profile.name} comes with an adapter that does not pass its gate and is not served: {'; '.join(reasons)}. "
+                f"To ask it as it is: serve ask {profile.name}@1 QUESTION")  # fmt: skip
     try:
         promote(settings, profile.name, 1, force=True)  # it has passed the gate where it was made
     except UserError:
         shutil.rmtree(home / "1", ignore_errors=True)  # so that the next start tries again
         raise
     keep_modes(profile.name, settings, f"{profile.name}-v1", modes)
+    return f"{profile.name} answers with the adapter that it comes with."
 
 
 def _json(file: Path) -> dict[str, Any]:

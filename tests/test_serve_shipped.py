@@ -103,7 +103,10 @@ def test_one_that_did_not_pass_the_gate_is_not_served(settings: Settings) -> Non
     scores["systems"][CANDIDATE]["false_refusal"] = 0.5
     (folder / "scores.json").chmod(0o644)
     (folder / "scores.json").write_text(json.dumps(scores))
-    assert "does not pass the gate" in told(settings)[0] and versions(settings, NAME) == []
+    (said,) = told(settings)
+    assert "does not pass its gate and is not served: false refusals 0.500" in said and said.endswith(f"serve ask {NAME}@1 QUESTION")
+    assert versions(settings, NAME) == [1] and champion(settings, NAME) is None
+    assert told(settings) == [], "once"
 
 
 def test_the_doctor_lists_an_adapter_whose_prompt_is_another(settings: Settings) -> None:
