@@ -1,5 +1,6 @@
 """The command `ingest`.  Run: ingest add maintenance ~/manuals"""
 
+import shlex
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
@@ -278,8 +279,11 @@ def remove(args: Namespace) -> int:
               f"{f' and {len(left) - 3} more' * (len(left) > 3)}. Move it away, or name it under `exclude` in the profile.",
               file=sys.stderr)  # fmt: skip
     if args.erase:  # what was answered from them is serve's to clear: a process of its own, since ingest knows nothing of serve
-        command = [sys.executable, "-m", "serve", "erase", args.corpus, *sorted({d["version"] for d in removed})]
+        command = [sys.executable, "-m", "serve", "erase", args.corpus, *sorted({d["version"] for d in removed}),
+                   *(part for name in names for part in ("--document", name))]  # fmt: skip
         code = subprocess.run(command, stdout=sys.stderr if args.json else None, check=False).returncode
+        if code:
+            print(f"What was answered from them is not erased yet. Again: {shlex.join(command[2:])}", file=sys.stderr)
     return code
 
 

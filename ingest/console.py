@@ -31,7 +31,7 @@ def run(parser: ArgumentParser, argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args) or DONE)
     except UserError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        print(f"{parser.prog}: {harmless(str(error))}", file=sys.stderr)
     except KeyboardInterrupt as stopped:
         kept = str(stopped) or "what was finished is kept. Run the same command to go on."
         print(f"\n{parser.prog}: interrupted; {kept}", file=sys.stderr)
@@ -65,6 +65,11 @@ def run(parser: ArgumentParser, argv: Sequence[str] | None = None) -> int:
             raise
         print(f"{parser.prog}: {disk_sentence(error)}", file=sys.stderr)
     return REFUSED
+
+
+def harmless(text: str) -> str:
+    """Names of files and fields stand in what is told; none of them may move a terminal's cursor or hide a line."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def disk_sentence(error: Exception) -> str:

@@ -177,7 +177,11 @@ class Index:
             if Path(row["path"]).is_relative_to(self.settings.root / "uploads"):
                 Path(row["path"]).unlink(missing_ok=True)
         sweep_workspaces(self.settings.run)
-        self._scrub()
+        try:
+            self._scrub()
+        except UserError as error:  # the names are forgotten already, so nobody could say which versions they were
+            said = f"serve erase {self.corpus} {' '.join(sorted({row['version'] for row in removed}))}"
+            raise UserError(f"Removed, but not yet erased: {error.message}", f"Run: ingest rebuild {self.corpus}; then: {said}") from None
         return removed
 
     def _scrub(self) -> None:

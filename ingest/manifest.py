@@ -74,10 +74,19 @@ class Manifest:
         self.db.execute("UPDATE corpora SET next = ? WHERE name = ?", (new, name))
         return left and str(left)
 
-    def end_rebuild(self, name: str, new: str, stamp: dict[str, Any]) -> None:
-        """From here on the corpus is what was built under `new`."""
-        self.db.execute("UPDATE corpora SET id = ?, next = NULL, stamp = ?, generation = generation + 1 WHERE name = ?",
+    def switch(self, name: str, new: str, stamp: dict[str, Any]) -> None:
+        """From here on the corpus is what was built under `new`; what it was is noted as left until `end_rebuild`."""
+        self.db.execute("UPDATE corpora SET next = id, id = ?, stamp = ?, generation = generation + 1 WHERE name = ?",
                         (new, json.dumps(stamp, sort_keys=True), name))  # fmt: skip
+
+    def end_rebuild(self, name: str) -> None:
+        """Nothing is left of what the corpus was."""
+        self.db.execute("UPDATE corpora SET next = NULL WHERE name = ?", (name,))
+
+    def stamp(self, name: str) -> dict[str, Any]:
+        """What the corpus was indexed under."""
+        row = self.db.execute("SELECT stamp FROM corpora WHERE name = ?", (name,)).fetchone()
+        return dict(json.loads(row["stamp"]))
 
     def corpus_id(self, name: str) -> str | None:
         row = self.db.execute("SELECT id FROM corpora WHERE name = ?", (name,)).fetchone()

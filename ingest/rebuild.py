@@ -49,9 +49,11 @@ def rebuild(corpus: str, settings: Settings, manifest: Manifest, stamp: dict[str
                 if on_chunks:
                     on_chunks(len(part), total)
             keywords.write(chunks)
-        manifest.end_rebuild(corpus, new, stamp)
+        # Vectors that were taken over are still the old model's.
+        manifest.switch(corpus, new, stamp if embedder else manifest.stamp(corpus) | {"tokens": stamp["tokens"]})
         Vectors(client, old).drop()
         Keywords.drop(keywords_of / old)
+        manifest.end_rebuild(corpus)
         return done
 
 

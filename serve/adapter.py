@@ -8,6 +8,7 @@ from typing import Any
 from corpora import UserError
 from ingest.settings import Settings
 from serve.engine import largest_rank
+from serve.prompt import template_hash
 from serve.tiers import pick_tier
 
 # Those that set the first weights alone; others alter the base's own, which vLLM does not.
@@ -23,6 +24,14 @@ def check_adapter(folder: Path, settings: Settings) -> None:
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError, RecursionError, OSError) as error:
         said = " ".join(str(error).split())[:200]
         raise UserError(f"The adapter in {folder} is damaged ({said}).", "Publish it anew: tune sft CORPUS") from None
+
+
+def refuse_other_prompt(folder: Path, settings: Settings) -> None:
+    """Raises `UserError` where an adapter was trained under another prompt than is served: it would answer worse without a word."""
+    manifest = _json(folder / "manifest.json")
+    base = settings.models / pick_tier(settings).base.id
+    if base.is_dir() and manifest.get("template_hash") not in (None, template_hash(base)):
+        raise UserError(f"The adapter in {folder} was trained under another prompt and is not served.", "Train it anew: tune sft CORPUS")
 
 
 def _check(folder: Path, settings: Settings) -> None:

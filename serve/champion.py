@@ -25,6 +25,7 @@ SETTLE = 1.0  # seconds in which questions that already chose the old champion r
 DRAIN = 30.0  # and at most so many until their answers have ended
 LOADING = 120.0  # seconds that a question waits while its version is loaded for another, or another one is promoted
 SMOKE_TOKENS = 8
+LAST = "last"  # beside the versions: the highest number that was given out
 
 
 class Champion(BaseModel):
@@ -58,6 +59,24 @@ def versions(settings: Settings, corpus: str) -> list[int]:
     """The published adapter versions of `corpus`, oldest first."""
     folders = (settings.adapters / corpus).glob("*/adapter_config.json")
     return sorted(int(f.parent.name) for f in folders if re.fullmatch(r"[1-9]\d{0,8}", f.parent.name))
+
+
+def given_out(settings: Settings, corpus: str) -> int:
+    """The highest version that was ever published, there still or not.
+
+    No number is given twice, for a running vLLM may hold the first adapter that had it.
+    """
+    file = settings.adapters / corpus / LAST
+    there = [int(p.name) for p in file.parent.glob("*") if p.name.isdecimal()]
+    return max([*there, int(file.read_text()) if file.is_file() else 0])
+
+
+def give_out(settings: Settings, corpus: str, version: int) -> None:
+    """Note that a version has its number now."""
+    file = settings.adapters / corpus / LAST
+    part = file.with_name(f"{LAST}.{version}.part")
+    part.write_text(f"{max(version, given_out(settings, corpus))}\n")
+    part.replace(file)
 
 
 def promote(settings: Settings, corpus: str, version: int, force: bool = False, drain: float = DRAIN) -> Promotion:
@@ -106,9 +125,17 @@ def rollback(settings: Settings, corpus: str, drain: float = DRAIN) -> Promotion
             raise UserError(
                 f"{corpus} has no champion: the base alone answers.", f"Choose one: tune promote {corpus} VERSION"
             )
-        there = [v for v in old.previous if v in versions(settings, corpus)]
+        there = [v for v in old.previous if v in versions(settings, corpus) and _can_be_served(settings, corpus, v)]
         new = _champion(settings, corpus, there[-1], there[:-1]) if there else None
         return _switch(settings, corpus, old, new, drain)
+
+
+def _can_be_served(settings: Settings, corpus: str, version: int) -> bool:
+    try:
+        check_adapter(settings.adapters / corpus / str(version), settings)
+        return True
+    except UserError:
+        return False
 
 
 def _switch(settings: Settings, corpus: str, old: Champion | None, new: Champion | None, drain: float) -> Promotion:

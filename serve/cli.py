@@ -52,6 +52,8 @@ def make_parser() -> ArgumentParser:
     p = commands.add_parser("erase", help="forget documents that were removed: answers, feedback and training rows with them in")
     p.add_argument("corpus")
     p.add_argument("versions", nargs="+", metavar="DOCUMENT-VERSION", help="as ingest list CORPUS --json and the journal call it")
+    p.add_argument("--document", dest="names", action="append", default=[], metavar="NAME",
+                   help="its name: adapters and training rows made from earlier versions are found too")  # fmt: skip
     p.add_argument("--json", action="store_true", help="for machines")
     p.set_defaults(run=erase)
 
@@ -225,7 +227,7 @@ def erase(args: Namespace) -> int:
     from serve.erase import erase as forget
 
     with console.waiting("Rewriting the journal", quiet=args.json):
-        done = forget(Settings(), args.corpus, args.versions)
+        done = forget(Settings(), args.corpus, args.versions, args.names)
     if args.json:
         console.print_json(done.model_dump())
         return console.DONE

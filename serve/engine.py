@@ -115,7 +115,7 @@ def champions(settings: Settings) -> tuple[dict[str, Path], list[str]]:
 
     One bad adapter on its command line would keep vLLM from starting at all.
     """
-    from serve.adapter import check_adapter
+    from serve.adapter import check_adapter, refuse_other_prompt
     from serve.champion import champion
 
     fit: dict[str, Path] = {}
@@ -125,6 +125,7 @@ def champions(settings: Settings) -> tuple[dict[str, Path], list[str]]:
             chosen = champion(settings, file.parent.name)
             if chosen:
                 check_adapter(settings.root / chosen.path, settings)
+                refuse_other_prompt(settings.root / chosen.path, settings)
                 fit[chosen.name] = settings.root / chosen.path
         except UserError as error:
             unfit.append(str(error))

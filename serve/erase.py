@@ -7,7 +7,7 @@ the documents for training lies in runs/. An adapter cannot forget: those that l
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -55,8 +55,10 @@ class Erased(BaseModel):
     indexed: list[str] = []  # of the versions given, those that are still indexed: their next answers are kept again
 
 
-def erase(settings: Settings, corpus: str, gone: list[str]) -> Erased:
+def erase(settings: Settings, corpus: str, gone: list[str], names: Sequence[str] = ()) -> Erased:
     """Erase document versions, by their ids in the manifest, from everything that serving and training keep of them.
+
+    `names` are the documents': rows and weights that were made from an earlier version are found by them.
 
     Raises `UserError` for what is no version's id, while rows are being made, and where another process reads the journal on.
     """
@@ -65,8 +67,8 @@ def erase(settings: Settings, corpus: str, gone: list[str]) -> Erased:
         if not VERSION.fullmatch(version):
             raise UserError(f"{version[:40]!r} is no version of a document.", f"See: ingest list {corpus} --json")
     indexed = set(gone) & set(_indexed_versions(settings.root, corpus))
-    done = Erased(weights=_learnt_from(settings, corpus, set(gone)), indexed=sorted(indexed))
-    _erase_rows(settings, corpus, set(gone), done)
+    done = Erased(weights=_learnt_from(settings, corpus, set(gone), set(names)), indexed=sorted(indexed))
+    _erase_rows(settings, corpus, set(gone), names, done)
     if (settings.root / "journal.sqlite3").is_file():
         journal = Journal(settings.root)
         try:
@@ -120,15 +122,15 @@ def _version(hit: dict[str, Any]) -> str:
     return str(hit["chunk_id"]).rpartition(":")[0]
 
 
-def _erase_rows(settings: Settings, corpus: str, gone: set[str], done: Erased) -> None:
+def _erase_rows(settings: Settings, corpus: str, gone: set[str], names: Sequence[str], done: Erased) -> None:
     """Training rows, if one holds the document, are made anew by the next training; reports keep their figures alone."""
     folder = settings.root / "runs" / "data" / corpus
-    if folder.is_dir():
-        with lock(folder.with_suffix(".lock"), f"The training rows of {corpus}"):
-            if any(_holds(file, gone) for file in folder.glob("*.jsonl*")):
-                for file in sorted(folder.iterdir()):
-                    file.unlink()
-                    done.files.append(_shown(file, settings))
+    with lock(folder.with_suffix(".lock"), f"The training rows of {corpus}"):  # rows that are being made would be written afterwards
+        told = {*gone, *(f'"document":{json.dumps(name, ensure_ascii=False)}' for name in names)}
+        if any(_holds(file, told) for file in folder.glob("*.jsonl*")):
+            for file in sorted(folder.iterdir()):
+                file.unlink()
+                done.files.append(_shown(file, settings))
     for file in sorted((settings.root / "runs" / "eval").glob(f"{corpus}-[0-9]*.json")):
         try:
             report = json.loads(file.read_text(encoding="utf-8"))
@@ -141,9 +143,9 @@ def _erase_rows(settings: Settings, corpus: str, gone: set[str], done: Erased) -
             done.files.append(_shown(file, settings))
 
 
-def _holds(file: Path, gone: set[str]) -> bool:
+def _holds(file: Path, told: set[str]) -> bool:
     with file.open(encoding="utf-8", errors="replace") as lines:
-        return any(version in line for line in lines for version in gone)
+        return any(words in line for line in lines for words in told)
 
 
 def _erase_logs(settings: Settings, journal: Journal, corpus: str, done: Erased) -> None:
@@ -155,7 +157,7 @@ def _erase_logs(settings: Settings, journal: Journal, corpus: str, done: Erased)
             done.files.append(_shown(log, settings))
 
 
-def _learnt_from(settings: Settings, corpus: str, gone: set[str]) -> list[LearntFrom]:
+def _learnt_from(settings: Settings, corpus: str, gone: set[str], names: set[str]) -> list[LearntFrom]:
     """Adapters and runs in whose weights the document may be, by what they note of themselves."""
     best = champion(settings, corpus)
     adapters = settings.adapters / corpus
@@ -169,7 +171,7 @@ def _learnt_from(settings: Settings, corpus: str, gone: set[str]) -> list[Learnt
             said = None
         said = said if isinstance(said, dict) else {}
         learnt = said.get("trained_on")
-        if said.get("corpus", corpus) != corpus or (learnt and not gone & set(learnt)):
+        if said.get("corpus", corpus) != corpus or (learnt and not gone & set(learnt) and not names & set(said.get("documents") or [])):
             continue
         served = best is not None and note.parent == adapters / str(best.version)
         retire = [*([f"tune rollback {corpus}"] if served else []), f"rm -r {shlex.quote(str(note.parent))}"]

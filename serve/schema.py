@@ -67,12 +67,13 @@ class Conversation(BaseModel):
 
 
 class Feedback(BaseModel):
-    """What a person said of a trace. A correction makes a preference pair; a lone thumb does not."""
+    """What a person said of a trace. A correction makes a preference pair, as do two answers to one question; a lone thumb does not."""
 
     trace_id: str = Field(max_length=64)
     score: Literal[1, -1]
     comment: str = Field("", max_length=4000)
     correction: str = Field("", max_length=8000)
+    learn: bool = False  # may the assistant be taught with it? Whoever gives it says so
 
 
 class Job(BaseModel):

@@ -13,7 +13,7 @@ from corpora import Profile, UserError, load_profile, profile_names
 from ingest.fitted import keep_modes
 from ingest.settings import Settings
 from serve.adapter import check_adapter
-from serve.champion import promote, versions
+from serve.champion import give_out, given_out, promote
 from serve.gate import BASE, CANDIDATE, failings
 from serve.models import Say
 from serve.prompt import template_hash
@@ -26,7 +26,7 @@ def install(settings: Settings, tier: Tier, say: Say) -> None:
     for name in profile_names(settings.root):
         try:
             profile = load_profile(name, settings.root)
-            if versions(settings, name) or not stands(profile, settings, tier):
+            if given_out(settings, name) or not stands(profile, settings, tier):
                 continue
             say(_install(profile, settings))
         except (UserError, OSError) as error:
@@ -76,6 +76,7 @@ def _install(profile: Profile, settings: Settings) -> str:
         (arriving / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         arriving.chmod(0o755)
         arriving.rename(home / "1")
+        give_out(settings, profile.name, 1)
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
     if reasons:
@@ -83,10 +84,10 @@ def _install(profile: Profile, settings: Settings) -> str:
                 f"To ask it as it is: serve ask {profile.name}@1 QUESTION")  # fmt: skip
     try:
         promote(settings, profile.name, 1, force=True)  # it has passed the gate where it was made
-    except UserError:
-        shutil.rmtree(home / "1", ignore_errors=True)  # so that the next start tries again
+        keep_modes(profile.name, settings, f"{profile.name}-v1", modes)
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)  # so that the next start tries again
         raise
-    keep_modes(profile.name, settings, f"{profile.name}-v1", modes)
     return f"{profile.name} answers with the adapter that it comes with."
 
 

@@ -391,6 +391,30 @@ def test_what_a_killed_rebuild_left_goes_with_the_next(settings: Settings, docs:
     assert [f.name for f in (settings.root / "keywords").iterdir()] == [index.manifest.corpus_id("plant")]
 
 
+def test_what_the_index_was_before_a_killed_rebuild_goes_too(settings: Settings, docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = Index("plant", settings)
+    index.add([docs])
+    with monkeypatch.context() as patch:
+        patch.setattr(Vectors, "drop", killed)
+        with pytest.raises(KeyboardInterrupt):
+            index.rebuild()
+    index.rebuild()
+    with open_chroma(settings) as client:
+        assert [c.name for c in client.list_collections()] == [f"c-{index.manifest.corpus_id('plant')}"]
+    assert [f.name for f in (settings.root / "keywords").iterdir()] == [index.manifest.corpus_id("plant")]
+
+
+def killed(_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_vectors_that_are_taken_over_keep_the_name_of_their_model(settings: Settings, docs: Path) -> None:
+    index = Index("plant", settings)
+    index.add([docs])
+    rebuild_apart("plant", settings, index.stamp | {"embedder": "another", "dimension": 1024})
+    assert index.manifest.stamp("plant") == index.stamp
+
+
 def test_verify_sees_a_lost_vector_a_lost_keyword_and_an_altered_original(settings: Settings, docs: Path) -> None:
     index = Index("plant", settings)
     index.add([docs])

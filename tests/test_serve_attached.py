@@ -209,7 +209,7 @@ def test_nobody_is_trained_on_what_was_attached(person: Person, journal: Journal
         file.unlink()
     assert len(seen) == 2 and seen[0]["model"] == MODEL and "Zephyrine" in str(seen[0]["messages"][1]) and cited(mine) == {"report.md"}
     for answer in (mine, shared):
-        said = {"trace_id": answer["trace_id"], "score": -1, "correction": "It lost a good deal."}
+        said = {"trace_id": answer["trace_id"], "score": -1, "correction": "It lost a good deal.", "learn": True}
         person.call("POST", "/v1/feedback", json=said).raise_for_status()
     assert [pair["trace_id"] for pair in pairs("written", journal)] == [shared["trace_id"]]
 

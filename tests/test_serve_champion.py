@@ -76,6 +76,15 @@ def test_rollback_passes_over_a_version_that_is_gone(settings: Settings) -> None
     assert done.champion and done.champion.version == 1 and done.champion.previous == []
 
 
+def test_rollback_passes_over_a_version_that_cannot_be_served(settings: Settings) -> None:
+    for version in (1, 2, 3):
+        publish(settings, version)
+        promote(settings, "legal", version)
+    (settings.adapters / "legal" / "2" / "manifest.json").write_text('{"base": "Other-7B"}')
+    done = rollback(settings, "legal")
+    assert done.champion and done.champion.version == 1
+
+
 def refusals() -> Iterator[Any]:
     token = {**LORA, "base_model.model.model.embed_tokens.weight": np.zeros((4, 4), np.float32)}
     for config, words in [

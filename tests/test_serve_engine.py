@@ -9,6 +9,7 @@ import pytest
 from corpora import UserError
 from ingest.settings import Settings
 from serve.engine import WRAPPED, Engine, champions, command, largest_rank, wrapped_layers
+from serve.prompt import template_hash
 from serve.tiers import load_tiers, pick_tier
 
 
@@ -104,6 +105,19 @@ def test_an_adapter_that_would_keep_vllm_from_starting_stays_out(settings):
     assert len(unfit) == 2
     assert any("trained on Qwen2.5-7B-Instruct" in sentence for sentence in unfit)
     assert any("champion.json is damaged" in sentence for sentence in unfit)
+
+
+def test_an_adapter_of_another_prompt_is_not_served(settings, home):
+    base = pick_tier(settings).base.id
+    settings.models.mkdir(exist_ok=True)
+    (settings.models / base).symlink_to(home / "models" / base)
+    publish(settings, "maintenance", base)
+    manifest = settings.adapters / "maintenance" / "1" / "manifest.json"
+    manifest.write_text(json.dumps({"base": base, "template_hash": template_hash(settings.models / base)}))
+    assert champions(settings) == ({"maintenance-v1": settings.root / "adapters/maintenance/1"}, [])
+    manifest.write_text(json.dumps({"base": base, "template_hash": "another"}))
+    fit, (sentence,) = champions(settings)
+    assert not fit and "was trained under another prompt" in sentence
 
 
 def publish(settings, corpus, base):

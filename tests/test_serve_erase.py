@@ -181,6 +181,17 @@ def test_adapters_and_runs_that_learnt_from_it_are_named_and_stay(settings: Sett
     assert (settings.adapters / "legal" / "1" / "manifest.json").exists()
 
 
+def test_what_was_made_from_an_earlier_version_is_found_by_the_name(settings: Settings) -> None:
+    publish(settings, 1, {"trained_on": [OLDER], "documents": ["anchor.md", "chain.md"]})
+    publish(settings, 2, {"trained_on": [OTHER], "documents": ["chain.md"]})
+    data = settings.root / "runs" / "data" / "legal"
+    data.mkdir(parents=True)
+    (data / "sft.jsonl").write_text(f'{{"document":"anchor.md","chunk_id":"{OLDER}:1"}}\n')
+    assert erase(settings, "legal", [GONE]).weights == [] and (data / "sft.jsonl").exists()
+    done = erase(settings, "legal", [GONE], ["anchor.md"])
+    assert [w.folder for w in done.weights] == ["adapters/legal/1"] and not (data / "sft.jsonl").exists()
+
+
 def test_a_row_tells_what_it_shows_and_asks_about() -> None:
     turn = [{"role": "user", "content": "x"}]
     made = PreferencePair(id=f"{GONE}:3:value:0a1b2c3d:cited nothing", source="cited nothing", chunk_id=f"{GONE}:3", shown=[f"{OTHER}:1"],

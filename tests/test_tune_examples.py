@@ -190,7 +190,7 @@ def test_corrections_become_pairs_with_markers_that_hold(assistant: Assistant) -
         for ask, correction in told.items():
             record = trace(assistant, ask, "I do not know.")
             journal.add_trace(record)
-            journal.add_feedback(Feedback(trace_id=record.id, score=-1, correction=correction))
+            journal.add_feedback(Feedback(trace_id=record.id, score=-1, correction=correction, learn=True))
     finally:
         journal.close()
     dropped: Counter[str] = Counter()
@@ -203,6 +203,17 @@ def test_corrections_become_pairs_with_markers_that_hold(assistant: Assistant) -
     assert pairs[0].rejected[0]["content"] == "I do not know."
     assert dropped == {"feedback on a held-out document": 1, "feedback on a held-out question": 1,
                        "a correction that the passages shown do not support": 1}  # fmt: skip
+    dropped.clear()
+    manifest = assistant.searcher.manifest
+    press = next(d["version"] for d in manifest.documents(CORPUS) if d["document"] == "pm-7-press-manual.md")
+    with manifest.transaction() as db:
+        db.execute("UPDATE versions SET live = 0 WHERE id = ?", (press,))
+    try:
+        assert feedback_pairs(assistant, held_out_versions(assistant.profile, manifest), dropped) == []
+        assert dropped["feedback on passages that are removed, changed or redacted since"] >= 1
+    finally:
+        with manifest.transaction() as db:
+            db.execute("UPDATE versions SET live = 1 WHERE id = ?", (press,))
 
 
 def test_a_misspelt_or_copied_held_out_document_stops_the_run(settings: Settings, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Rows in files: each format is told by its fields, and a broken or hostile file of each is refused with every mistake and its line."""
 
 import csv
+import gzip
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +92,7 @@ def test_a_bad_row_of_each_is_named_with_its_line_beside_every_other(tmp_path: P
     with pytest.raises(UserError) as told:
         read_rows(file)
     said = str(told.value)
-    assert "line 2: " in said and "line 3 is of no known format (it has nothing)" in said and "line 4: " in said
+    assert "line 2: " in said and "line 3: it is of no known format (it has 'nothing')" in said and "line 4: " in said
 
 
 @pytest.mark.parametrize(("data", "reason"), [
@@ -140,8 +142,56 @@ def test_a_dataset_info_names_files_beside_it_with_columns_and_tags_of_their_own
     with pytest.raises(UserError) as told:
         read_rows(file)
     said = str(told.value)
-    assert "self names no file beside it" in said and all(f"{name}: columns and tags" in said for name in ("list", "deep", "tags"))
-    assert "far names no file beside it" in said and "hub names no file" in said and "dpo holds preferences" in said
+    assert "'self' names no file beside it" in said and all(f"'{name}': columns and tags" in said for name in ("list", "deep", "tags"))
+    assert "'far' names no file beside it" in said and "'hub' names no file" in said and "'dpo' holds preferences" in said
+    write(tmp_path, "c.json", [{"instruction": Q, "output": ""}])
+    os.symlink("loop.json", tmp_path / "loop.json")
+    file.write_text(json.dumps({"c": {"file_name": "c.json"}, "d": {"file_name": "absent.json"}, "e": {"file_name": "loop.json"}}))
+    with pytest.raises(UserError) as told:
+        read_rows(file)
+    assert all(said in str(told.value) for said in ("row 1: the answer is empty", "There is no", "'e' names no file"))
+    file.write_text("{}")
+    with pytest.raises(UserError, match="lists no data sets"):
+        read_rows(file)
+
+
+@pytest.mark.parametrize(("line", "reason"), [
+    ('{"prompt": "Q 1", "completion": NaN}', "nan is no number"), ('{"prompt": "Q 1", "completion": 1e999}', "inf is no number"),
+    ('{"prompt": "Q 1", "completion": "a", "completion": "b"}', "has the field 'completion' twice"),
+    ('{"prompt": "Q 1", "completion": "a\\u001b[2Jb"}', "control characters"), ('{"clause": null, "analysis": "A."}', "clause is empty"),
+    ('{"readings": {}, "diagnosis": "A."}', "readings is empty"), ('{"diagnosis": "A."}', "readings is empty"),
+    ('{"readings": {"oil": NaN}, "diagnosis": "A."}', "nan is no number"),
+])  # fmt: skip
+def test_what_nobody_should_be_taught_is_named(tmp_path: Path, line: str, reason: str) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(f'{{"prompt": "{Q}", "completion": "{A}"}}\n{line}\n')
+    with pytest.raises(UserError, match=f"line 2.*{reason}"):
+        read_rows(file)
+
+
+def test_cells_that_break_the_rules_are_named_and_those_after_them_too(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    long = "x" * 140_000
+    file.write_text(f'prompt,completion\n{Q},{long}\n"a"b,c\nprompt,completion\n{Q},{A}\nalone\n')
+    with pytest.raises(UserError) as told:
+        read_rows(file)
+    said = str(told.value)
+    assert "line 2: a text of 140,000 characters" in said and "line 3 is no CSV" in said
+    assert "line 4 is the header again" in said and "line 6 has not as many cells" in said and "line 5" not in said
+    file.write_text("prompt,completion,completion\na,b,c\n")
+    with pytest.raises(UserError, match="the column 'completion' twice"):
+        read_rows(file)
+
+
+def test_what_is_no_file_or_unpacks_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "rows.jsonl")
+    with pytest.raises(UserError, match="is no file"):
+        read_rows(tmp_path / "rows.jsonl")
+    monkeypatch.setattr("tune.lines.LARGEST", 2**20)
+    bomb = tmp_path / "rows.jsonl.gz"
+    bomb.write_bytes(gzip.compress(b" " * 2**22))
+    with pytest.raises(UserError, match="holds more than 1 MB"):
+        read_rows(bomb)
 
 
 FIELDS = ["instruction", "output", "messages", "conversations", "reference", "input", "role", "content", "from", "value", "clause",

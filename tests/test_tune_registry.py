@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,6 +71,8 @@ def test_versions_count_up_and_are_never_reused_or_changed(settings: Settings, t
     assert publish(settings, trained(tmp_path / "4"), plan(settings), 0.1).version == 4
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     assert [a.version for a in adapters(settings, "legal")] == [1, 2, 4]
+    shutil.rmtree(adapter_folder(settings, "legal", 4))
+    assert publish(settings, trained(tmp_path / "5"), plan(settings), 0.1).version == 5, "a running vLLM may still hold the first 4"
 
 
 def test_two_at_once_get_two_numbers(settings: Settings, tmp_path: Path) -> None:

@@ -148,11 +148,12 @@ def test_ask_watch_open_and_correct(page: Page, stack: Any) -> None:
     expect(page.locator(".st-key-passage")).to_have_count(0)
 
     page.locator(".st-key-rating-0 button").last.click()
+    page.get_by_text("The assistant may learn from this").click()
     page.get_by_label("What should the answer have been?").fill("The fan motor drew too much current.")
     page.get_by_role("button", name="Send correction").click()
-    expect(page.get_by_text("Thank you.")).to_be_visible()
+    expect(page.get_by_text("Your correction is kept for the next training.")).to_be_visible()
     kept = [f for f, t in journal.feedback("maintenance") if t.id == trace.id]
-    assert kept and all(f.score == -1 for f in kept)
+    assert kept and all(f.score == -1 and f.learn for f in kept)
     assert [f.correction for f in kept if f.correction] == ["The fan motor drew too much current."]
 
     ask(page, "And how is it cleared?")
@@ -427,7 +428,8 @@ def test_a_file_is_attached_cited_and_stays_with_its_conversation(page: Page, tm
         page.locator(".st-key-rating-0 button").last.click()
         page.get_by_label("What should the answer have been?").fill("To 7 bar.")
         page.get_by_role("button", name="Send correction").click()
-        expect(page.get_by_text("Thank you. Your correction is kept.", exact=True)).to_be_visible()  # but for no training
+        expect(page.get_by_text("Thank you. Your correction is kept.", exact=True)).to_be_visible()
+        expect(page.get_by_text("The assistant may learn from this")).to_have_count(0)
 
         page.get_by_role("button", name="New conversation").click()
         expect(page.locator(".question")).to_have_count(0)

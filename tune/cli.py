@@ -104,7 +104,7 @@ def plan(args: Namespace) -> int:
     from tune.forecast import described, forecast
 
     found = forecast(settings, requested(args), talk(args))
-    cost = {} if args.price is None else {"cost": round(found.seconds / 3600 * args.price, 2)}
+    cost = {} if args.price is None or found.seconds is None else {"cost": round(found.seconds / 3600 * args.price, 2)}
     if args.json:
         console.print_json({**asdict(found), "plan": found.plan.model_dump(), **cost})
     else:

@@ -196,11 +196,12 @@ def fresh_data(settings: Settings, corpus: str, talk: Talk) -> Data:
         changed = [reason for reason in now if data and data.stamp.get(reason) != now[reason]]
     if data and not changed:
         return data
+    if data and data.mined:
+        raise UserError(f"{' and '.join(changed).capitalize()} changed since mistakes of version {data.mined} were put among the pairs.",
+                        f"Make the rows anew, with the options that they had: tune data {corpus} --mine {data.mine}")  # fmt: skip
     talk.say(f"Making training rows of {corpus}" + (f": {' and '.join(changed)} changed" if changed else "") + " …")
     if data is None:
         return make_data(settings, corpus, ROWS, 0, talk)[0]
-    if data.mined:
-        talk.say(f"The mistakes of version {data.mined} are not among the pairs any more. Look for them anew: tune data {corpus} --mine N")
     files = [Path(file) for file in data.files]
     return make_data(settings, corpus, data.rows_asked, data.seed, talk, files, data.topic, data.augment, data.rename)[0]
 

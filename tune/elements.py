@@ -195,7 +195,7 @@ def _points(body: Iterable[str], numbered: re.Pattern[str]) -> list[tuple[str, s
                 points.append((heading, ""))
             heading, is_numbered = text, bool(number)
             continue
-        spans = sentences(text)
+        spans = sentences(text) or [(0, len(text))]
         end = spans[1][1] if number and len(spans) > 1 and spans[0][1] <= RUN_IN else spans[0][1]
         points.append((heading, text[:end].rstrip(STOPS)))
         heading = ""

@@ -13,6 +13,7 @@ from serve.gate import BASE, CANDIDATE, OTHER, QUOTING, measured_under, version_
 from tune.chance import chance
 from tune.general import forgotten
 from tune.gold import Gold, find_gold, held_out_questions
+from tune.heldout import held_out_versions, refuse_taught
 from tune.loaded import Loaded, served
 from tune.metrics import Outcome, measure, question_figures
 from tune.registry import read_adapter
@@ -45,6 +46,11 @@ def evaluate(settings: Settings, corpus: str, version: int | None, beside: int |
         base = assistant.tier.base.id
         adapter = chosen_adapter(settings, corpus, version, base) if readable else None
         other = other_adapter(settings, corpus, beside, adapter, base) if adapter else None
+        held = held_out_versions(assistant.profile, assistant.searcher.manifest) if adapter else set()
+        for version in filter(None, (adapter, other)):
+            refuse_taught(taught := read_adapter(settings, corpus, version), held)
+            if known := len({g.version for g in gold} & set(taught.trained_on)):
+                talk.say(f"Version {version} has learnt from {known} of the documents asked about: name them under tune: held_out:")
         if not readable:
             talk.say(f"{base} does not read the questions' language; only quoting is measured.")
         scored = chance(0, "perplexity").sample(gold, min(SCORED, len(gold)))
@@ -110,7 +116,8 @@ def chosen_adapter(settings: Settings, corpus: str, version: int | None, base: s
 def other_adapter(settings: Settings, corpus: str, version: int | None, adapter: int, base: str) -> int | None:
     """The version to compare with: the one asked for, else the champion; None where that is the one that is measured."""
     best = champion(settings, corpus)
-    version = version or (best.version if best and read_adapter(settings, corpus, best.version).base == base else None)
+    there = best is not None and best.version in versions(settings, corpus)  # its folder may have been taken away
+    version = version or (best.version if best and there and read_adapter(settings, corpus, best.version).base == base else None)
     return chosen_adapter(settings, corpus, version, base) if version and version != adapter else None
 
 

@@ -19,7 +19,7 @@ from tune.base import load_tokenizer
 from tune.data import BUCKET
 from tune.fit import free_memory, memory_of
 from tune.lora import trainable
-from tune.memory import Memory
+from tune.memory import FULL, LEARNS, Memory, weights
 from tune.packs import Pack
 from tune.progress import Progress, duration
 from tune.run import Plan, Run
@@ -41,7 +41,7 @@ class Forecast:
     parameters: int
     memory: Memory
     free: int
-    seconds: float
+    seconds: float | None  # None where it does not fit, and no step was tried
 
 
 def forecast(settings: Settings, request: Request, talk: Talk) -> Forecast:
@@ -51,6 +51,10 @@ def forecast(settings: Settings, request: Request, talk: Talk) -> Forecast:
     rows, packs = prepared(plan.rows)
     memory, free = memory_of(settings, plan, packs), free_memory()
     tokens = sum(len(pack.input_ids) for pack in packs)
+    if memory.whole > free:  # trying would do what `tune sft` refuses
+        learn = memory.adapter // (FULL * LEARNS)
+        parameters = learn + weights(settings.models / plan.base, "none", "float32") // FULL
+        return Forecast(plan, [len(row.ids) for row in rows], tokens, learn, parameters, memory, free, None)
     pace, learn, parameters = try_steps(settings, plan, packs, talk)
     seen = plan.steps * plan.per_step / plan.sequences
     return Forecast(plan, [len(row.ids) for row in rows], tokens, learn, parameters, memory, free, pace * tokens * seen)
@@ -66,7 +70,8 @@ def described(found: Forecast) -> Iterator[str]:
     yield f"{found.learn:,} of {found.parameters:,} parameters learn ({found.learn / found.parameters:.1%})."
     parts = ", ".join(f"{name} {value / GB:.2f}" for name, value in asdict(memory).items())
     yield f"Memory: {memory.whole / GB:.1f} GB at the fullest ({parts}); {found.free / GB:.1f} GB are free."
-    yield f"Time: {duration(found.seconds)}, by steps that were timed here just now."
+    yield ("It does not fit, so no step was timed." if found.seconds is None else
+           f"Time: {duration(found.seconds)}, by steps that were timed here just now.")  # fmt: skip
     yield "Settings, in the profile under tune:"
     for name, field in type(plan.recipe).model_fields.items():
         yield f"  {name:20} {getattr(plan.recipe, name)!s:10} {field.description}"

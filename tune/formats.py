@@ -5,6 +5,7 @@ sensor logs with diagnoses, clauses with analyses; as JSON, JSON Lines or CSV, a
 """
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tune.records import Row, records
 
 MOST = 500_000  # rows of a file
 LONGEST = 20_000  # characters of a field
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 LINE = re.compile(r" (?:line|row) \d+\Z")
 INFO = "dataset_info.json"
 Parts = tuple[list[dict[str, str]], str, tuple[str, ...]]  # messages, answer, passages
@@ -69,12 +71,12 @@ def read_rows(path: Path, about: Row | None = None) -> tuple[list[Given], dict[s
     for place, row in records(path, wrong):
         if len(rows) >= MOST:
             raise UserError(f"{path} holds more than {MOST:,} rows.", "Take a part of it: --filter TOPIC, or split it.")
-        row = _renamed(row, about) if about else row
-        found = next((f for f in FORMATS if f.fits(row)), None)
-        if found is None:
-            wrong.append(f"{place} is of no known format (it has {', '.join(sorted(map(str, row)))[:80] or 'nothing'})")
-            continue
         try:
+            row = _renamed(row, about) if about else row
+            found = next((f for f in FORMATS if f.fits(row)), None)
+            if found is None:
+                has = ", ".join(repr(name)[:40] for name in sorted(row))[:120] or "nothing"
+                raise ValueError(f"it is of no known format (it has {has})")
             messages, answer, references = found.read(row)
             check(messages, answer, references)
         except ValueError as error:
@@ -103,16 +105,24 @@ def _listed(path: Path) -> tuple[list[Given], dict[str, int]]:
     for name, about in sets.items():
         target = _file_of(path, about)
         if target is None:
-            wrong.append(f"{name} names no file beside it")
+            wrong.append(f"{name!r:.40} names no file beside it")
         elif not all(_is_names(about.get(part)) for part in ("columns", "tags")):
-            wrong.append(f"{name}: columns and tags are names for names")
+            wrong.append(f"{name!r:.40}: columns and tags are names for names")
         elif about.get("ranking"):
-            wrong.append(f"{name} holds preferences, which are not read from files")
+            wrong.append(f"{name!r:.40} holds preferences, which are not read from files")
         else:
-            found, kinds = read_rows(target, about)
+            try:
+                found, kinds = read_rows(target, about)
+            except UserError as error:
+                wrong.append(f"{name!r:.40}: {error.message}")
+                continue
             rows += found
+            if len(rows) > MOST:
+                raise UserError(f"{path} lists more than {MOST:,} rows.", "Take a part of it: --filter TOPIC, or split it.")
             formats = {kind: formats.get(kind, 0) + kinds.get(kind, 0) for kind in {**formats, **kinds}}
     refuse(path, wrong)
+    if not rows:
+        raise UserError(f"{path} lists no data sets.", "Give an object of names, each with its file_name.")
     return rows, formats
 
 
@@ -133,7 +143,10 @@ def _file_of(path: Path, about: Any) -> Path | None:
     file = about.get("file_name") if isinstance(about, dict) else None
     if not isinstance(file, str) or "\0" in file:
         return None
-    target = (path.parent / file).resolve()
+    try:
+        target = (path.parent / file).resolve()
+    except (ValueError, OSError, RuntimeError):  # half a surrogate pair, a circle of links
+        return None
     return target if target.is_relative_to(path.parent.resolve()) and target.name != INFO else None
 
 
@@ -147,13 +160,12 @@ def _renamed(row: Row, about: Row) -> Row:
     known = {theirs: row[columns[part]] for part, theirs in COLUMNS.items() if columns.get(part) in row}
     renamed = {**{name: value for name, value in row.items() if name not in columns.values()}, **known}
     turns = renamed.get("conversations")
-    if tags and isinstance(turns, list):
+    if tags and isinstance(turns, list) and all(isinstance(turn, dict) for turn in turns):
         role, content = tags.get("role_tag", "from"), tags.get("content_tag", "value")
         roles = {tags.get(f"{name}_tag", name): name for name in ("user", "assistant", "system")}
-        told = [turn for turn in turns if isinstance(turn, dict)]
-        said = [str(turn.get(role)) for turn in told]
+        said = [str(turn.get(role)) for turn in turns]
         renamed["conversations"] = [{"role": roles.get(who, who), "content": turn.get(content)}
-                                    for who, turn in zip(said, told, strict=True)]  # fmt: skip
+                                    for who, turn in zip(said, turns, strict=True)]  # fmt: skip
     return renamed
 
 
@@ -173,6 +185,8 @@ def check_text(text: str) -> None:
     """Raises `ValueError` for a text that no prompt should hold."""
     if len(text) > LONGEST:
         raise ValueError(f"a text of {len(text):,} characters; at most {LONGEST:,} are read")
+    if CONTROL.search(text):
+        raise ValueError("it holds control characters")
     if SPECIAL.search(text):
         raise ValueError("it holds marks of a chat template")
     try:
@@ -189,7 +203,7 @@ def _text(row: Row, *names: str, must: bool = True) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"{name} is no text")
-    return str(value).strip()
+    return _number(value) if isinstance(value, float) else str(value).strip()
 
 
 def _alpaca(row: Row) -> Parts:
@@ -248,6 +262,8 @@ def _wrapped(frame: dict[str, str], inner: tuple[str, ...], outer: tuple[str, ..
         name = next((name for name in inner if name in row), "")
         value = row[name] if name else {k: v for k, v in row.items() if k not in (*outer, "id") and v not in (None, "")}
         said = value if isinstance(value, str) else _readings(value)
+        if value is None or not any(map(str.isalnum, said)):
+            raise ValueError(f"{name or inner[0]} is empty")
         asked = frame[language(said)].replace("{said}", said)
         return [{"role": "user", "content": asked}], _text(row, *outer), (said,) if frame is ANALYSE else ()
 
@@ -260,6 +276,12 @@ def _readings(value: Any) -> str:
         return "; ".join(f"{name} {_readings(one)}" for name, one in value.items())
     if isinstance(value, list):
         return ", ".join(map(_readings, value))
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is no number")
     return str(value)
 
 

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from corpora import Profile, UserError
 from ingest.manifest import Manifest
 from ingest.schema import Chunk
-from tune.schema import Example
+from tune.schema import Adapter, Example
 
 NEAR = 0.85  # likeness of two names, one of which is taken for a misspelling of the other
 REPEATS = 0.3  # of a document's longer chunks: more in common with a held-out one and it is a copy of it
@@ -30,6 +30,13 @@ def held_out_versions(profile: Profile, manifest: Manifest) -> set[str]:
             raise UserError(f"{d['document']} repeats a held-out document of {profile.name}; training on it would leak.",
                             "Hold it out as well (tune.held_out in profile.yaml), or remove it: ingest remove")  # fmt: skip
     return held
+
+
+def refuse_taught(adapter: Adapter, held: set[str]) -> None:
+    """Raises `UserError` where an adapter has learnt from what is held out now: its figures would say nothing."""
+    if known := held & set(adapter.trained_on):
+        raise UserError(f"Version {adapter.version} of {adapter.corpus} has learnt from {len(known)} of the documents held out now.",
+                        f"Train one that has not: tune sft {adapter.corpus}")  # fmt: skip
 
 
 def refuse_leaks(examples: Iterable[Example], held: set[str]) -> None:

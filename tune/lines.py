@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 
 from corpora import UserError
 
+LARGEST = 512 * 2**20  # bytes of a file, unpacked
 SHOWN = 50  # mistakes of a file that are told; the rest is counted
 
 def has_words(text: str) -> str:
@@ -64,8 +65,13 @@ def refuse(file: Path, wrong: Sequence[str]) -> None:
 def text_of(file: Path) -> str:
     """The text of a file, packed or not. Raises `UserError` where it cannot be read."""
     try:
-        data = file.read_bytes()
-        return (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf-8-sig")
+        if file.exists() and not file.is_file():
+            raise UserError(f"{file} is no file.", "Name a file with rows.")
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as opened:
+            data = opened.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise UserError(f"{file} holds more than {LARGEST // 2**20:,} MB.", "Split it.")
+        return data.decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"There is no {file}.", "Look at its name; what is read from where: tune eval --help, tune data --help") from None
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:

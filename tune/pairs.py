@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ingest.language import language
+from ingest.redact import redact
 from ingest.settings import Settings
 from ingest.tokens import tokens
 from serve.chain import Assistant
@@ -66,6 +67,10 @@ def _correction(assistant: Assistant, trace: Trace, correction: str, held: set[s
     if not assistant.reads(language(trace.question)):
         return "language that the base does not read"
     hits = shown_hits(assistant, trace)
+    if len(assistant.searcher.manifest.live_chunks(assistant.profile.name, {h.chunk.id for h in hits})) < len(hits):
+        return "feedback on passages that are removed, changed or redacted since"
+    if assistant.profile.ingest.redact:
+        correction = redact(correction)[0]
     chosen = correction if correction.startswith(REFUSAL[language(trace.question)]) else with_markers(correction, hits)
     if not hits or not chosen:
         return "a correction that the passages shown do not support"

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from corpora import UserError
 from ingest.settings import Settings
 from serve.adapter import check_adapter
-from serve.champion import versions
+from serve.champion import give_out, given_out, versions
 from tune.card import adapter_card
 from tune.run import Plan
 from tune.schema import Adapter
@@ -33,7 +33,7 @@ def publish(settings: Settings, trained: Path, plan: Plan, loss: float) -> Adapt
         _copy_weights(trained / WEIGHTS, partial / WEIGHTS, plan.corpus)
         _copy_config(trained / CONFIG, partial / CONFIG, plan.corpus, plan.base)
         while True:
-            adapter = _manifest(plan, max(_taken(home), default=0) + 1, loss)
+            adapter = _manifest(plan, given_out(settings, plan.corpus) + 1, loss)
             (partial / MANIFEST).write_text(adapter.model_dump_json(indent=2) + "\n", encoding="utf-8")
             (partial / "card.md").write_text(adapter_card(adapter), encoding="utf-8")
             check_adapter(partial, settings)
@@ -44,6 +44,7 @@ def publish(settings: Settings, trained: Path, plan: Plan, loss: float) -> Adapt
                 if not (home / str(adapter.version)).exists():
                     raise
                 # another run took the number between looking and renaming
+        give_out(settings, plan.corpus, adapter.version)
         folder = home / str(adapter.version)
         folder.chmod(0o755)
         for file in folder.iterdir():
@@ -97,16 +98,11 @@ def refuse_other_shape(adapter: Adapter, plan: Plan) -> None:
                         "Write the same in the profile under tune:, or train from the base, without --from.")  # fmt: skip
 
 
-def _taken(home: Path) -> list[int]:
-    """Every number that was ever given out and still has a folder, whole or not."""
-    return [int(p.name) for p in home.iterdir() if p.name.isdecimal()]
-
-
 def _manifest(plan: Plan, version: int, loss: float) -> Adapter:
     told = {"max_steps", "precision", "checkpointing", "batch", "accumulate", "max_length", "seed"}
     return Adapter(
         corpus=plan.corpus, version=version, kind=plan.kind, base=plan.base, base_hash=plan.base_hash, template_hash=plan.template_hash,
-        data_hash=plan.data_hash, rows=plan.rows, parent=plan.parent, trained_on=plan.trained_on,
+        data_hash=plan.data_hash, rows=plan.rows, parent=plan.parent, trained_on=plan.trained_on, documents=plan.documents,
         settings={**plan.recipe.model_dump(), **plan.model_dump(include=told)}, loss=round(loss, 6),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip

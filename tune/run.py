@@ -28,6 +28,7 @@ class Plan(BaseModel):
     data_hash: str
     parent: int | None  # the adapter that it goes on from
     trained_on: list[str] = []  # document versions in the rows
+    documents: list[str] = []  # their names
     rows: int
     sequences: int  # packs of rows, or pairs, that are trained on; those held back for validation are not in it
     held_back: int = 0

@@ -59,6 +59,7 @@ class Adapter(BaseModel):
     rows: int
     parent: int | None  # the version that it went on from
     trained_on: list[str] = []  # document versions in its rows and its parent's; `serve erase` reads this
+    documents: list[str] = []  # and their names, since a document has another version after every change
     settings: dict[str, Any]
     loss: float
     created: str

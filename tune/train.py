@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from corpora import UserError, load_profile
 from corpora.profile import Recipe
 from ingest.locks import lock
+from ingest.manifest import Manifest
 from ingest.settings import Settings
 from serve.engine import learning
 from serve.prompt import template_hash
@@ -24,6 +25,7 @@ from tune import processes
 from tune.base import base_folder, base_hash, on_gpu, precision, trainer_settings
 from tune.chance import chance
 from tune.data import data_folder, fresh_data, read_examples, read_pairs
+from tune.heldout import held_out_versions, refuse_taught
 from tune.registry import publish, read_adapter
 from tune.run import Plan, Run, new_run, unfinished_run
 from tune.schema import Adapter, Kind
@@ -121,7 +123,14 @@ def make_plan(settings: Settings, request: Request, kind: Kind, parent: int | No
         checkpointing=gpu if recipe.checkpointing is None else recipe.checkpointing,
         batch=batch, accumulate=each // batch, processes=processes.count(), max_length=tier.prompt_budget, seed=data.seed,
     )  # fmt: skip
-    return plan.model_copy(update={"trained_on": trained_on(settings, plan)})
+    versions = trained_on(settings, plan)
+    with closing(Manifest(settings.root)) as manifest:
+        names = {d["document"] for d in manifest.documents(profile.name) if d["version"] in versions}
+        if parent:
+            taught = read_adapter(settings, profile.name, parent)
+            refuse_taught(taught, held_out_versions(profile, manifest))
+            names.update(taught.documents)
+    return plan.model_copy(update={"trained_on": versions, "documents": sorted(names)})
 
 
 def held_back(sequences: int, share: float, seed: int) -> set[int]:
@@ -152,7 +161,7 @@ def trained_on(settings: Settings, plan: Plan) -> list[str]:
 def arguments(run: Run) -> dict[str, Any]:
     """TRL's arguments for this run on this machine."""
     plan, recipe = run.plan, run.plan.recipe
-    save = min(max(1, SAVE_EVERY // plan.per_step), plan.steps)
+    save = max(1, min(SAVE_EVERY // plan.per_step, plan.steps // 2))
     found = {
         "output_dir": str(run.checkpoints),
         "per_device_train_batch_size": plan.batch,
@@ -210,6 +219,8 @@ def carry_out(settings: Settings, run: Run, make: Callable[[], "Trainer"], progr
     Where a GPU's memory does not suffice, half as many sequences go through it at once and the run goes on from its last checkpoint.
     """
     with lock(run.folder / "lock", f"The training {run.folder.name}") if processes.is_first() else nullcontext():
+        if run.adapter.exists():
+            raise UserError(f"{run.folder.name} was published meanwhile.", f"See: tune ls {run.plan.corpus}")
         return _carry_out(settings, run, make, progress, talk)
 
 

@@ -32,7 +32,8 @@ class Turn:
     answer: Answer | None = None
     error: str = ""
     score: Literal[1, -1] | None = None
-    corrected: bool = False
+    correction: str = ""
+    learn: bool = False  # may the assistant be taught with what was said of it?
 
 
 @dataclass(slots=True)
@@ -229,29 +230,30 @@ def _open(corpus: str, answer: Answer, index: int) -> None:
 
 
 def _rate(gateway: Gateway, turn: Turn, trace_id: str, learned: bool) -> None:
-    """`learned`: a correction is trained on; beside attached files it is not."""
+    """`learned`: it may be trained on, if the person lets it; beside attached files it may not."""
     given = {1: 1, -1: 0}.get(turn.score or 0)
     thumb = st.feedback("thumbs", key=f"thumb-{trace_id}", default=given)
     if thumb is None:
         return
     score: Literal[1, -1] = 1 if thumb == 1 else -1
-    if score != turn.score and _sent(gateway, trace_id, score):
-        turn.score = score
-    if turn.corrected:
-        st.caption("Thank you. Your correction is kept for the next training." if learned else "Thank you. Your correction is kept.")
+    learn = learned and st.checkbox("The assistant may learn from this", turn.learn, key=f"learn-{trace_id}")
+    if (score, learn) != (turn.score, turn.learn) and _sent(gateway, trace_id, score, turn.correction, learn):
+        turn.score, turn.learn = score, learn
+    if turn.correction:
+        st.caption("Thank you. Your correction is kept for the next training." if learn else "Thank you. Your correction is kept.")
     elif turn.score == -1:
         with st.form(f"correction-{trace_id}", border=False):
             text = st.text_area("What should the answer have been? (optional)", max_chars=8000, height=96)
-            if st.form_submit_button("Send correction") and text.strip() and _sent(gateway, trace_id, -1, text.strip()):
-                turn.corrected = True
+            if st.form_submit_button("Send correction") and text.strip() and _sent(gateway, trace_id, -1, text.strip(), learn):
+                turn.correction = text.strip()
                 st.rerun()
     elif turn.score:
         st.caption("Thank you.")
 
 
-def _sent(gateway: Gateway, trace_id: str, score: Literal[1, -1], correction: str = "") -> bool:
+def _sent(gateway: Gateway, trace_id: str, score: Literal[1, -1], correction: str, learn: bool) -> bool:
     try:
-        gateway.feedback(trace_id, score, correction)
+        gateway.feedback(trace_id, score, correction, learn)
     except GatewayError as error:
         st.html(notice_html("failed", "This was not kept.", error.sentence))
         return False

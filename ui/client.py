@@ -134,8 +134,9 @@ class Gateway:
         with self._stream("GET", f"/v1/jobs/{_part(job_id)}/events") as response:
             return [data for event, data in events(response.iter_bytes()) if event == "log"]
 
-    def feedback(self, trace_id: str, score: Literal[1, -1], correction: str = "") -> None:
-        self._send("POST", "/v1/feedback", json={"trace_id": trace_id, "score": score, "correction": correction})
+    def feedback(self, trace_id: str, score: Literal[1, -1], correction: str = "", learn: bool = False) -> None:
+        """`learn`: the assistant may be taught with it."""
+        self._send("POST", "/v1/feedback", json={"trace_id": trace_id, "score": score, "correction": correction, "learn": learn})
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
         return _loads(self._send(method, path, **options).text)
