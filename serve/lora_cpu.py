@@ -21,6 +21,9 @@ def register() -> None:
     from vllm.lora.ops.torch_ops import lora_ops
     from vllm.lora.punica_wrapper import punica_cpu
 
+    from serve import seed_cpu
+
+    seed_cpu.register()
     for function in (bgmv_shrink, bgmv_expand, bgmv_expand_slice):
         for module in (lora_ops, punica_cpu):  # the second has its own names for them
             setattr(module, function.__name__, function)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,17 @@ def test_raw_model_is_passed_through(settings: Settings, http: httpx.Client) -> 
     assert (passed_on.status_code, passed_on.content) == (said.status_code, said.content) and said.status_code == 400
     refused = http.post("/v1/chat/completions", json={**body, "prompt_logprobs": 1})
     assert refused.status_code == 400 and "prompt_logprobs is not served" in refused.text
+
+
+def test_seeds_of_prompts_that_are_read_in_parts_do_not_end_the_model_server(settings: Settings, http: httpx.Client) -> None:
+    def ask(n: int) -> int:
+        body = {"model": pick_tier(settings).base.id, "messages": [{"role": "user", "content": f"{n} pumps " + "and valves " * 1500}],
+                "max_tokens": 4, "temperature": 0.7, "seed": n}  # fmt: skip
+        return http.post("/v1/chat/completions", json=body, timeout=300).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(ask, range(6))) == [200] * 6
+    assert Engine(settings).up()
 
 
 def running(settings: Settings) -> float:
