@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from corpora import UserError
 from ingest.settings import Settings
+from serve.prompt import REFUSAL
 from tests.plant import CORPUS, SILENT, make_plant
 from tune.data import data_folder, fresh_data, make_data, read_data, read_examples, read_pairs
 from tune.formats import Given
@@ -56,6 +57,14 @@ def test_rows_are_cited_where_something_proves_them_and_plain_else(settings: Set
     assert fresh_data(settings, CORPUS, SILENT) == read_data(settings, CORPUS) == data
     write(tmp_path, OIL)
     assert fresh_data(settings, CORPUS, SILENT).formats == {"question and answer": 1}, "a file that changed is read anew"
+
+
+def test_a_row_may_say_that_its_own_passages_do_not_answer(settings: Settings, tmp_path: Path) -> None:
+    refused = {**OWN, "input": "Who built the crane at gate 4?", "output": REFUSAL["en"]}
+    make_data(settings, CORPUS, 4, 0, SILENT, [write(tmp_path, OWN, refused)])
+    rows = [row for row in read_examples(settings, CORPUS) if row.id.startswith("rows.jsonl")]
+    assert [row.answerable for row in rows] == [True, False], "one after the other, so that what they share is computed once"
+    assert "The crane at gate 4 lifts 12 t." in rows[1].prompt[1]["content"] and rows[1].completion[0]["content"] == REFUSAL["en"]
 
 
 def test_held_out_text_stops_the_run(settings: Settings, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 ROWS = 600  # examples; on two cores some 600 rows of the small tier train in about an hour
-WAY = 5  # of making rows; those made by an earlier one are made anew
+WAY = 6  # of making rows; those made by an earlier one are made anew
 MISTAKES = 200  # deliberate mistakes among the preference pairs
 BUCKET = 64  # tokens a line of the histogram stands for
 Row = TypeVar("Row", bound=BaseModel)

@@ -64,14 +64,18 @@ def make_examples(assistant: Assistant, rows: int, seed: int, talk: Talk, given:
                 break
             groups += _groups(maker, [ask], seed, harvest, advance)
     ours = list(groups)
+    beside: tuple[str, ...] = ()
     cleaned = list(clean(given, assistant.reads, harvest.dropped))
     with talk.bar("Rows of files", len(cleaned)) as advance:
         for row in cleaned:
             made = given_example(maker, row, chance(seed, row.place))
             if isinstance(made, str):
                 harvest.dropped[made] += 1
+            elif row.references and row.references == beside and len(groups[-1]) < COMPANY:
+                groups[-1].append(made)  # of the same passages
             else:
                 groups.append([made])
+                beside = row.references
             advance(1, "")
     if augment:
         groups += [[row] for row in augmented(maker, [row for group in groups for row in group], augment, seed, talk, harvest.dropped)]

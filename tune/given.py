@@ -126,7 +126,8 @@ def given_example(maker: Maker, row: Given, rng: Chance) -> Taught | str:
                for n, text in enumerate(row.references)]  # fmt: skip
         asked = Unanswered(f"{row.place}", row.question, "")
         prompt = maker.render(asked, _among(own, maker, row.question, rng))
-        if said := with_markers(row.answer, prompt.hits):
+        is_refusal = bool(own) and bare(row.answer) == bare(REFUSAL[language(row.question)])  # its own passages do not answer
+        if said := row.answer if is_refusal else with_markers(row.answer, prompt.hits):
             if maker.count(said) >= maker.profile.serve.max_tokens:
                 return "answer too long"
             return Taught(_example(row, CITED, prompt, said), asked, prompt.hits)
