@@ -125,7 +125,12 @@ def given_example(maker: Maker, row: Given, rng: Chance) -> Taught | str:
         own = [Hit(n, 0.0, Chunk(f"given {row.place}", n, text, 0, len(text), None, ""), row.file)
                for n, text in enumerate(row.references)]  # fmt: skip
         asked = Unanswered(f"{row.place}", row.question, "")
-        prompt = maker.render(asked, _among(own, maker, row.question, rng))
+        hits = _among(own, maker, row.question, rng)
+        prompt = maker.render(asked, hits)
+        proof = next((hit for hit in own if with_markers(row.answer, [hit])), None)
+        while proof and proof not in prompt.hits and len(hits) > 1:  # whole distractors go, never the passage that answers
+            hits.remove(next(hit for hit in reversed(hits) if hit is not proof))
+            prompt = maker.render(asked, hits)
         is_refusal = bool(own) and bare(row.answer) == bare(REFUSAL[language(row.question)])  # its own passages do not answer
         if said := row.answer if is_refusal else with_markers(row.answer, prompt.hits):
             if maker.count(said) >= maker.profile.serve.max_tokens:
