@@ -10,6 +10,7 @@ from typing import Any
 from serve.cite import STRUCK
 from serve.instructions import instructs
 from serve.journal import Journal
+from serve.prompt import REFUSAL
 from serve.schema import Trace
 
 
@@ -23,7 +24,8 @@ def pairs(corpus: str, journal: Journal) -> list[dict[str, Any]]:
     disliked: list[tuple[str, str, Trace]] = []
     for feedback, trace in journal.feedback(corpus):
         correction, shown = feedback.correction.strip(), STRUCK.sub("", trace.answer.answer).strip()
-        told = any(instructs(text) is not None for text in (trace.question, correction, shown))
+        said = {trace.question, correction, shown} - {*REFUSAL.values()}  # a document that holds this one would instruct
+        told = any(instructs(text) is not None for text in said)
         if not feedback.learn or not trace.prompt or trace.attached or told:
             continue
         asked = json.dumps(trace.prompt)

@@ -195,7 +195,6 @@ def test_corrections_become_pairs_with_markers_that_hold(assistant: Assistant) -
         journal.close()
     dropped: Counter[str] = Counter()
     pairs = feedback_pairs(assistant, held_out_versions(assistant.profile, assistant.searcher.manifest), dropped)
-    assistant.profile.questions.unlink()
     assert len(pairs) == 1
     chosen = pairs[0].chosen[0]["content"]
     n = int(chosen[-2])
@@ -214,6 +213,7 @@ def test_corrections_become_pairs_with_markers_that_hold(assistant: Assistant) -
     finally:
         with manifest.transaction() as db:
             db.execute("UPDATE versions SET live = 1 WHERE id = ?", (press,))
+        assistant.profile.questions.unlink()
 
 
 def test_a_misspelt_or_copied_held_out_document_stops_the_run(settings: Settings, tmp_path: Path) -> None:
