@@ -16,7 +16,7 @@ import yaml
 
 from ingest.settings import Settings
 from serve.champion import versions
-from tests.plant import CORPUS, SILENT, make_plant
+from tests.plant import CORPUS, PROFILE, SILENT, make_plant
 from tune.data import make_data
 from tune.sft import sft
 from tune.train import Request
@@ -27,6 +27,9 @@ LAUNCH = Path(__file__).parents[1] / "tune" / "launch"
 @pytest.fixture(scope="module")
 def settings(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = make_plant(home, tmp_path_factory.mktemp("plant"))
+    profile = settings.root / "corpora" / CORPUS / "profile.yaml"
+    taught = {**PROFILE["tune"], "sequences_per_step": 4}  # type: ignore[dict-item]
+    profile.write_text(yaml.safe_dump({**PROFILE, "tune": taught}), encoding="utf-8")
     make_data(settings, CORPUS, 12, 0, SILENT)
     return settings
 
