@@ -26,7 +26,7 @@ def base_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(folder.iterdir()):
         if file.name in WHOLE:
-            digest.update(f"{file.name}\0".encode() + file.read_bytes())
+            digest.update(f"{file.name}\0".encode() + _settled(file))
         elif file.suffix == ".safetensors":
             size = file.stat().st_size
             digest.update(f"{file.name}\0{size}\0".encode())
@@ -35,6 +35,12 @@ def base_hash(folder: Path) -> str:
                 weights.seek(max(0, size - EDGE))
                 digest.update(weights.read(EDGE))
     return digest.hexdigest()
+
+
+def _settled(file: Path) -> bytes:
+    """A file's bytes, without what transformers notes of how it was unpacked: with a hub out of reach or not."""
+    data = file.read_bytes()
+    return b"".join(line for line in data.splitlines(keepends=True) if b'"local_files_only"' not in line)
 
 
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
