@@ -5,6 +5,7 @@
 
 import hashlib
 import os
+import shlex
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -180,7 +181,8 @@ class Index:
         try:
             self._scrub()
         except UserError as error:  # the names are forgotten already, so nobody could say which versions they were
-            said = f"serve erase {self.corpus} {' '.join(sorted({row['version'] for row in removed}))}"
+            names = [part for row in removed for part in ("--document", row["document"])]
+            said = shlex.join(["serve", "erase", self.corpus, *sorted({row["version"] for row in removed}), *names])
             raise UserError(f"Removed, but not yet erased: {error.message}", f"Run: ingest rebuild {self.corpus}; then: {said}") from None
         return removed
 

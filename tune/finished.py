@@ -6,6 +6,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from corpora import UserError
+from ingest.console import harmless
 from ingest.embed import open_embedder
 from ingest.parse import Parser, Rules
 from ingest.readers import no_reader, readable
@@ -80,8 +81,7 @@ def files_of(folder: Path) -> list[Path]:
 
 def shown(path: Path, folder: Path) -> str:
     """A file's name in messages and rows, on one line whatever characters it has: `letters/2025/notice.docx`."""
-    name = path.relative_to(folder.parent).as_posix()
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)
+    return harmless(path.relative_to(folder.parent).as_posix()).replace("\n", "\\n")
 
 
 def _closed(error: OSError) -> None:
